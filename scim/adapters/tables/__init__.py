@@ -1,0 +1,1 @@
+"""Azure Table Storage: keys, transactions, and the stores built on them."""

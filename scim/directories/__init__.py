@@ -1,0 +1,1 @@
+"""What is kept about customers: organizations, their directories, bearer tokens and attribute mappings."""

@@ -1,0 +1,1 @@
+"""Committed changes: their form, and the feed in which each has a number."""

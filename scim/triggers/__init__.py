@@ -1,0 +1,1 @@
+"""Azure Functions blueprints: convert, call one method, convert."""
