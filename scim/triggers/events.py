@@ -1,0 +1,25 @@
+"""Queue and timer triggers: the relay after a message, the sweep of what a crash left, retention."""
+
+from azure.functions import Blueprint, QueueMessage, TimerRequest
+
+from scim.composition import application
+
+blueprint = Blueprint()
+
+
+@blueprint.queue_trigger(arg_name="message", queue_name="relay-requests", connection="DataStorage")
+async def relay_directory(message: QueueMessage) -> None:
+    """Move one directory's outbox into its feed."""
+    await application().relay_service.relay_message(message.get_body().decode())
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
+async def sweep(timer: TimerRequest) -> None:
+    """Finish what a crash or a lost message left, in every directory."""
+    await application().sweep.run()
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="0 17 3 * * *")
+async def retention(timer: TimerRequest) -> None:
+    """Delete feed rows that are older than the retention."""
+    await application().retention.run()

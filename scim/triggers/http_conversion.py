@@ -1,0 +1,32 @@
+"""Between Azure Functions' HTTP objects and ours."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote, urlsplit
+
+from azure.functions import HttpRequest, HttpResponse
+
+from scim.web import WebRequest, WebResponse
+
+
+def web_request(request: HttpRequest) -> WebRequest:
+    """Return our form of a request; the path comes from the URL, so that every route is converted alike."""
+    url = urlsplit(request.url)
+    return WebRequest(
+        method=request.method.upper(),
+        path=unquote(url.path),
+        query=request.params,
+        headers=dict(request.headers.items()),
+        body=request.get_body(),
+        origin=f"{url.scheme}://{url.netloc}",
+    )
+
+
+def http_response(response: WebResponse) -> HttpResponse:
+    """Return the Functions form of a response; the content type is set even on 204, where the host would add its own."""
+    return HttpResponse(
+        body=response.body,
+        status_code=response.status,
+        headers=dict(response.headers),
+        mimetype=response.content_type,
+    )
