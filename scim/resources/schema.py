@@ -47,9 +47,9 @@ class Extension:
     attributes: Mapping[str, Attribute]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ResourceSchema:
-    """All that one resource type accepts: core attributes and extensions."""
+    """All that one resource type accepts: core attributes and extensions. Compared by identity, so caches can hold it."""
 
     name: Literal["User", "Group"]
     urn: str

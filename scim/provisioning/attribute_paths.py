@@ -1,0 +1,105 @@
+"""Attribute paths (RFC 7644 §3.10, §3.5.2) resolved to the place in a document they name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from scim2_models import InvalidPathException, Path
+from scim2_models.path import AttrPath, FilterNode, ValuePath
+
+from scim.provisioning.entra_normalization import canonical_urn
+from scim.resources.schema import ENTERPRISE_URN, Attribute, Extension, ResourceSchema
+
+MAX_PATH_LENGTH = 1000
+_EXTENSION_URN = re.compile(r"urn:\S+:\d+(\.\d+)*:(User|Group)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributePath:
+    """A place in a document: an extension, an attribute, its selected entries, a sub-attribute."""
+
+    text: str
+    urn: str | None
+    """The key of the extension that holds the attribute, as in the document; None for the core schema."""
+    attribute: Attribute | None
+    """The attribute, or None when the path names a whole extension."""
+    declared: bool
+    """Whether a schema declares the attribute; the values of others are kept as sent."""
+    value_filter: FilterNode | None = None
+    sub: Attribute | None = None
+    extension: Extension | None = None
+    """The declared extension that holds the attribute."""
+
+    @property
+    def key(self) -> str:
+        """The attribute's name as a document holds it."""
+        return self.attribute.name if self.attribute else ""
+
+
+@lru_cache(maxsize=4096)
+def resolve_path(text: str, schema: ResourceSchema) -> AttributePath:
+    """Return the place a path names, whatever its letter case; a short name may stand for an enterprise attribute.
+
+    :raises InvalidPathException: When the text is no attribute path.
+    """
+    whole = _whole_extension(text, schema)
+    if whole is not None:
+        return whole
+    node = _parse(text)
+    value_filter, sub_name = None, None
+    if isinstance(node, ValuePath):
+        node, value_filter, sub_name = node.attr_path, node.val_filter, node.sub_attr
+    if not isinstance(node, AttrPath):
+        raise InvalidPathException(detail=f"{_shown(text)} is a comparison; a path names an attribute.")
+    return _place(text, node, value_filter, sub_name or node.sub_attr, schema)
+
+
+def _whole_extension(text: str, schema: ResourceSchema) -> AttributePath | None:
+    urn = canonical_urn(text)
+    extension = schema.extension(urn)
+    if extension is not None:
+        return AttributePath(text, extension.urn, None, declared=True, extension=extension)
+    if _EXTENSION_URN.fullmatch(urn) and urn.lower() != schema.urn.lower():
+        return AttributePath(text, urn, None, declared=False)
+    return None
+
+
+def _parse(text: str) -> object:
+    if len(text) > MAX_PATH_LENGTH:
+        raise InvalidPathException(detail=f"The path is longer than {MAX_PATH_LENGTH} characters; shorten it.")
+    try:
+        return Path(text).ast
+    except (ValueError, InvalidPathException, RecursionError) as error:
+        raise InvalidPathException(
+            detail=f"{_shown(text)} is not an attribute path; write it like name.givenName or emails[type eq \"work\"].value."
+        ) from error
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "…")  # noqa: PLR2004 - what a sentence can hold
+
+
+def _place(
+    text: str, node: AttrPath, value_filter: FilterNode | None, sub_name: str | None, schema: ResourceSchema
+) -> AttributePath:
+    urn = canonical_urn(node.uri) if node.uri else None
+    if urn and urn.lower() == schema.urn.lower():
+        urn = None
+    attribute = schema.attribute(node.attr, urn)
+    if attribute is None and urn is None:
+        attribute, urn = _short_name(node.attr, schema)
+    extension = schema.extension(urn) if urn else None
+    declared = attribute is not None
+    attribute = attribute or Attribute(node.attr, "string", lenient=True)
+    sub = None
+    if sub_name is not None:
+        sub = attribute.sub_attribute(sub_name) or Attribute(sub_name, "string", lenient=True)
+    return AttributePath(text, extension.urn if extension else urn, attribute, declared, value_filter, sub, extension)
+
+
+def _short_name(name: str, schema: ResourceSchema) -> tuple[Attribute | None, str | None]:
+    """Return the enterprise attribute of a name without URN: Entra uses the path ``manager``, its guide ``department``."""
+    attribute = schema.attribute(name, ENTERPRISE_URN)
+    return (attribute, ENTERPRISE_URN) if attribute else (None, None)

@@ -1,0 +1,55 @@
+"""Identifiers: of resources, carrying their type, and of operations, growing with time."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+ResourceName = Literal["User", "Group"]
+
+_PREFIXES: dict[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
+_ID_LENGTH = 36
+
+
+def uuid7_hex(milliseconds: int | None = None) -> str:
+    """Return a new UUIDv7 (RFC 9562 §5.7) as 32 hex digits: later ones sort behind earlier ones of the same clock."""
+    stamp = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
+    random = int.from_bytes(os.urandom(10))
+    number = (stamp & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | (random & (1 << 62) - 1)
+    return f"{number:032x}"
+
+
+def new_resource_id(name: ResourceName) -> str:
+    """Return a new id such as ``usr_0192…``; it tells the type, so a member's type and $ref need no read."""
+    return _PREFIXES[name] + uuid7_hex()
+
+
+def resource_name_of(resource_id: str) -> ResourceName | None:
+    """Return the type an id tells, or None when it is none of ours."""
+    if len(resource_id) != _ID_LENGTH or not resource_id[4:].isalnum() or not resource_id.isascii():
+        return None
+    return next((name for name, prefix in _PREFIXES.items() if resource_id.startswith(prefix)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change under way: its id, which becomes the version of what it writes, and its time."""
+
+    id: str
+    time: str
+    """ISO 8601 in UTC with milliseconds, such as ``2026-11-24T10:00:00.123Z``."""
+
+
+def begin_operation(after: str = "") -> Operation:
+    """Return a new operation whose id is greater than ``after``, the version it replaces.
+
+    So the operations of one resource sort in the order of its changes, whatever the clocks of two machines say.
+    """
+    candidate = uuid7_hex()
+    if candidate <= after:
+        candidate = f"{int(after, 16) + 1:032x}"
+    now = datetime.now(UTC)
+    return Operation(candidate, now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z")
