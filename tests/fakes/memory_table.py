@@ -1,0 +1,238 @@
+"""A table in memory that keeps every promise of the table interface, and breaks when it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count, islice
+from typing import Literal
+
+from scim.adapters.tables.table import (
+    MAX_ROW_BYTES,
+    MAX_TEXT_UNITS,
+    MAX_TRANSACTION_BYTES,
+    MAX_TRANSACTION_WRITES,
+    Int64,
+    Row,
+    RowChangedError,
+    RowExistsError,
+    RowMissingError,
+    RowPage,
+    StorageUnavailableError,
+    TransactionTooLargeError,
+    Value,
+    Write,
+)
+from scim.resources.storage_scope import current_storage_scope
+
+MAX_READ_MANY = 14
+MAX_PROPERTIES = 252
+MAX_KEY_BYTES = 1024
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+Operation = Literal["read", "query", "read_many", "commit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One storage request as it was made: the operation, the partition and the keys it named."""
+
+    operation: Operation
+    partition: str
+    keys: tuple[str, ...]
+
+
+Fault = Callable[[Request], Exception | None]
+"""Looks at a request about to be served and returns the error to raise in its place, or None."""
+
+
+@dataclass(slots=True)
+class MemoryTable:
+    """Implements ``Table``: atomic commits, ETags, 409/412/404 with the index, ordered ranges, paging."""
+
+    page_size: int = 1000
+    """The most rows a page holds; smaller than the caller's limit makes it continue, as the service may."""
+    empty_pages: int = 0
+    """How many empty pages with a continuation to answer before the rows of each range."""
+    before: Fault | None = None
+    """Asked before a request is served: the request is not applied when it returns an error."""
+    after: Fault | None = None
+    """Asked after a request was applied: its answer is lost when it returns an error."""
+    requests: list[Request] = field(default_factory=list)
+    _partitions: dict[str, dict[str, Row]] = field(default_factory=dict)
+    _ticks: count[int] = field(default_factory=lambda: count(1))
+
+    async def read(self, partition: str, key: str, *, select: Sequence[str] = ()) -> Row | None:
+        request = self._serve("read", partition, (key,))
+        row = self._partitions.get(partition, {}).get(key)
+        self._answer(request)
+        return None if row is None else _selected(row, select)
+
+    async def query(
+        self,
+        partition: str,
+        first: str,
+        end: str,
+        *,
+        select: Sequence[str] = (),
+        limit: int = 1000,
+        continuation: Mapping[str, str] | None = None,
+    ) -> RowPage:
+        request = self._serve("query", partition, (first, end))
+        start, emptied = (continuation["key"], int(continuation["emptied"])) if continuation else (first, 0)
+        self._answer(request)
+        if emptied < self.empty_pages:
+            return RowPage((), {"key": start, "emptied": str(emptied + 1)})
+        size = min(limit, self.page_size, 1000)
+        found = list(islice(self._range(partition, start, end), size + 1))
+        more = {"key": found[size].key, "emptied": str(emptied)} if len(found) > size else None
+        return RowPage([_selected(row, select) for row in found[:size]], more)
+
+    async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:
+        if len(keys) > MAX_READ_MANY:
+            raise ValueError(f"{len(keys)} keys in one query; the service compares at most {MAX_READ_MANY}")
+        request = self._serve("read_many", partition, tuple(keys))
+        rows = self._partitions.get(partition, {})
+        self._answer(request)
+        return {key: _selected(rows[key], select) for key in keys if key in rows}
+
+    async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
+        _check_transaction(partition, writes)
+        request = self._serve("commit", partition, tuple(write.key for write in writes))
+        rows = dict(self._partitions.get(partition, {}))
+        etags = [self._apply(rows, index, write) for index, write in enumerate(writes)]
+        self._partitions[partition] = rows
+        self._answer(request)
+        return etags
+
+    def rows(self, partition: str) -> dict[str, Row]:
+        """Return a copy of a partition, for assertions; counted as no request."""
+        return dict(sorted(self._partitions.get(partition, {}).items()))
+
+    def partitions(self) -> list[str]:
+        """Return the partitions that hold rows, in order, for assertions."""
+        return sorted(partition for partition, rows in self._partitions.items() if rows)
+
+    def count(self, operation: Operation) -> int:
+        """Return how many requests of a kind were made."""
+        return sum(request.operation == operation for request in self.requests)
+
+    def _serve(self, operation: Operation, partition: str, keys: tuple[str, ...]) -> Request:
+        current_storage_scope().requests += 1
+        request = Request(operation, partition, keys)
+        self.requests.append(request)
+        if self.before is not None and (error := self.before(request)) is not None:
+            raise error
+        return request
+
+    def _answer(self, request: Request) -> None:
+        if self.after is not None and (error := self.after(request)) is not None:
+            raise error
+
+    def _range(self, partition: str, first: str, end: str) -> list[Row]:
+        rows = self._partitions.get(partition, {})
+        return [rows[key] for key in sorted(rows) if first <= key < end]
+
+    def _apply(self, rows: dict[str, Row], index: int, write: Write) -> str:
+        stored = rows.get(write.key)
+        _check_state(stored, index, write)
+        if write.kind == "delete":
+            del rows[write.key]
+            return ""
+        kept = stored.values if stored is not None and write.kind == "merge" else {}
+        moment = (_EPOCH + timedelta(milliseconds=next(self._ticks))).isoformat(timespec="microseconds")
+        etag = f"W/\"datetime'{moment}'\""
+        row = Row(write.key, etag, {**kept, **_stored(write.values)}, moment)
+        if _row_bytes(row.key, row.values) > MAX_ROW_BYTES or len(row.values) > MAX_PROPERTIES:
+            raise TransactionTooLargeError(f"row {row.key!r} is too large")
+        rows[write.key] = row
+        return etag
+
+
+def lose_answer_of(operation: Operation, *, times: int = 1) -> Fault:
+    """Return a fault for ``after``: the first answers of a kind of request are lost."""
+    left = iter(range(times))
+
+    def fault(request: Request) -> Exception | None:
+        if request.operation != operation or next(left, None) is None:
+            return None
+        return StorageUnavailableError("the answer was lost")
+
+    return fault
+
+
+def fail_at(*numbers: int) -> Fault:
+    """Return a fault for ``before`` or ``after``: the requests of these numbers, from 0, find storage unavailable."""
+    requests = count()
+    return lambda _: StorageUnavailableError("storage is down") if next(requests) in numbers else None
+
+
+def _selected(row: Row, select: Sequence[str]) -> Row:
+    if not select:
+        return row
+    timestamp = row.timestamp if "Timestamp" in select else ""
+    return Row(row.key, row.etag, {name: row.values[name] for name in select if name in row.values}, timestamp)
+
+
+def _check_state(stored: Row | None, index: int, write: Write) -> None:
+    if write.kind == "insert":
+        if stored is not None:
+            raise RowExistsError(index, uncertain=False)
+    elif stored is None:
+        raise RowMissingError(index, uncertain=False)
+    elif write.etag not in ("*", stored.etag):
+        raise RowChangedError(index, uncertain=False)
+
+
+def _check_transaction(partition: str, writes: Sequence[Write]) -> None:
+    if not 1 <= len(writes) <= MAX_TRANSACTION_WRITES:
+        raise TransactionTooLargeError(f"{len(writes)} writes in a transaction")
+    if len({write.key for write in writes}) != len(writes):
+        raise ValueError("a transaction names a row twice")
+    for write in writes:
+        _check_write(partition, write)
+    if sum(_row_bytes(write.key, write.values) for write in writes) > MAX_TRANSACTION_BYTES:
+        raise TransactionTooLargeError("the transaction is too large")
+
+
+def _check_write(partition: str, write: Write) -> None:
+    for text in (partition, write.key):
+        if len(text.encode("utf-16-le")) > MAX_KEY_BYTES or any(_forbidden(character) for character in text):
+            raise ValueError(f"{text!r} cannot be a key")
+    if write.kind != "insert" and not write.etag:
+        raise ValueError(f"{write.kind} of {write.key!r} requires no state: it would create a ghost row")
+    for name, value in write.values.items():
+        _check_value(name, value)
+
+
+def _check_value(name: str, value: Value) -> None:
+    if isinstance(value, str) and len(value.encode("utf-16-le", "surrogatepass")) > 2 * MAX_TEXT_UNITS:
+        raise TransactionTooLargeError(f"property {name} is too large")
+    if isinstance(value, bytes) and len(value) > 2 * MAX_TEXT_UNITS:
+        raise TransactionTooLargeError(f"property {name} is too large")
+    if isinstance(value, int) and not isinstance(value, Int64) and not -(2**31) <= value < 2**31:
+        raise ValueError(f"property {name} needs Int64")
+    if not isinstance(value, str | bool | int | float | bytes | datetime):
+        raise TypeError(f"property {name} cannot be stored")
+
+
+def _forbidden(character: str) -> bool:
+    return character in "/\\#?" or ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0
+
+
+def _stored(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {
+        name: value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
+        for name, value in values.items()
+    }
+
+
+def _row_bytes(key: str, values: Mapping[str, Value]) -> int:
+    return 4 + 2 * len(key) + sum(8 + 2 * len(name) + _value_bytes(value) for name, value in values.items())
+
+
+def _value_bytes(value: Value) -> int:
+    if isinstance(value, str):
+        return len(value.encode("utf-16-le", "surrogatepass"))
+    return len(value) if isinstance(value, bytes) else 8
