@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from scim.resources.errors import StorageUnavailableError as StorageUnavailableError  # noqa: PLC0414 - part of the contract
+
 Value = str | bool | int | float | bytes | datetime
 """A property: text of at most 32,768 UTF-16 units, a 32-bit integer, a 64-bit integer as :class:`Int64`, …"""
 
@@ -74,14 +76,6 @@ def merge(key: str, values: Mapping[str, Value], etag: str = "*") -> Write:
 def delete(key: str, etag: str = "*") -> Write:
     """Return the write that deletes an existing row; a missing row fails the transaction."""
     return Write("delete", key, {}, etag)
-
-
-class StorageUnavailableError(Exception):
-    """Storage was busy, timed out or unreachable, retries included. Nothing is known of a commit under way."""
-
-    def __init__(self, reason: str, *, retry_after: int = 5) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
 
 
 class TransactionRefusedError(Exception):

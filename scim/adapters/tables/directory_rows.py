@@ -1,0 +1,99 @@
+"""The rows of the table ``directories``, as organizations, directories and entries of lists. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from scim.adapters.tables.table import MAX_TEXT_UNITS, Row, Value
+from scim.directories.attribute_mapping import AttributeMapping
+from scim.directories.bearer_token import TokenRecord
+from scim.directories.directory import Directory, DirectoryReference
+from scim.directories.organization import Organization
+from scim.resources.comparison_key import comparison_hash
+
+LIST_PARTITION = "organizations"
+
+
+def external_id_key(external_id: str) -> str:
+    """Return the key that claims an external id for one organization."""
+    return f"x|{comparison_hash(external_id, case_exact=True)}"
+
+
+def organization_values(organization: Organization) -> dict[str, Value]:
+    """Return the properties of an organization."""
+    values: dict[str, Value] = {"name": organization.name, "created": organization.created.isoformat()}
+    if organization.external_id is not None:
+        values["external_id"] = organization.external_id
+    return values
+
+
+def organization_of(organization_id: str, values: Mapping[str, Any]) -> Organization:
+    """Return the organization of its properties."""
+    created = datetime.fromisoformat(values["created"])
+    return Organization(organization_id, values["name"], values.get("external_id"), created)
+
+
+def directory_values(directory: Directory) -> dict[str, Value]:
+    """Return the properties of a directory. The mappings' JSON is split, since a property holds 32,768 units."""
+    mappings = _json(mapping.to_json() for mapping in directory.attribute_mappings)
+    parts = [mappings[start : start + MAX_TEXT_UNITS] for start in range(0, len(mappings), MAX_TEXT_UNITS)]
+    return {
+        "organization": directory.organization_id,
+        "provider": directory.provider,
+        "name": directory.name,
+        "status": directory.status,
+        "created": directory.created.isoformat(),
+        "changed": directory.changed.isoformat(),
+        "tokens": _json(token.to_json() for token in directory.tokens),
+        "mapping_parts": len(parts),
+        **{f"mappings{number}": part for number, part in enumerate(parts)},
+        "mapping_revision": directory.mapping_revision,
+        "data_account": directory.data_account,
+    }
+
+
+def directory_of(directory_id: str, values: Mapping[str, Any]) -> Directory:
+    """Return the directory of its properties."""
+    mappings = "".join(values[f"mappings{number}"] for number in range(values["mapping_parts"]))
+    return Directory(
+        id=directory_id,
+        organization_id=values["organization"],
+        provider=values["provider"],
+        name=values["name"],
+        status=values["status"],
+        created=datetime.fromisoformat(values["created"]),
+        changed=datetime.fromisoformat(values["changed"]),
+        tokens=tuple(map(TokenRecord.from_json, json.loads(values["tokens"]))),
+        attribute_mappings=tuple(map(AttributeMapping.from_json, json.loads(mappings))),
+        mapping_revision=values["mapping_revision"],
+        data_account=values["data_account"],
+    )
+
+
+def reference_values(reference: DirectoryReference) -> dict[str, Value]:
+    """Return the properties of an entry in the list of directories."""
+    return {
+        "organization": reference.organization_id,
+        "data_account": reference.data_account,
+        "created": reference.created.isoformat(),
+        "creating": reference.creating,
+    }
+
+
+def reference_of(row: Row) -> DirectoryReference:
+    """Return the entry of its row."""
+    values: Mapping[str, Any] = row.values
+    return DirectoryReference(
+        directory_id=row.key.removeprefix("d|"),
+        organization_id=values["organization"],
+        data_account=values["data_account"],
+        created=datetime.fromisoformat(values["created"]),
+        creating=values["creating"],
+    )
+
+
+def _json(forms: Iterable[Mapping[str, Any]]) -> str:
+    return json.dumps(list(forms), separators=(",", ":"))

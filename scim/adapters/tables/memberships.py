@@ -1,0 +1,233 @@
+"""Membership rows: both ways, one transaction for up to 30 members, never reading the member list to change one."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from scim.adapters.tables import keys
+from scim.adapters.tables.outbox import Tally, outbox_insert
+from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.table import (
+    Row,
+    RowExistsError,
+    RowMissingError,
+    TransactionRefusedError,
+    Value,
+    Write,
+    delete,
+    insert,
+    merge,
+)
+from scim.events.event import Event
+from scim.events.resource_events import membership_events
+from scim.resources.errors import LostRaceError, ResourceMissingError, UnknownMembersError
+from scim.resources.identifiers import Operation, begin_operation
+from scim.resources.membership import Member, MembershipChange
+
+MEMBERS_PER_TRANSACTION = 30
+"""Three writes a member, and room for the group's own rows and the outbox row below the limit of 100."""
+_KEYS_PER_READ = 13
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPart:
+    """What a transaction writes of the group itself, beside members: its writes, the first of them guarded, and events."""
+
+    writes: Sequence[Write] = ()
+    events: Sequence[Event] = ()
+    tally: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Members to add and ids to remove, in one transaction or several."""
+
+    added: Sequence[Member] = ()
+    removed: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.added) + len(self.removed)
+
+    def parts(self) -> Iterator[Members]:
+        """Yield parts that each fit a transaction; the removals come first."""
+        whole: list[Member | str] = [*self.removed, *self.added]
+        for start in range(0, len(whole), MEMBERS_PER_TRANSACTION):
+            part = whole[start : start + MEMBERS_PER_TRANSACTION]
+            yield Members(
+                [member for member in part if isinstance(member, Member)],
+                [member for member in part if isinstance(member, str)],
+            )
+
+
+def version_merge(group_id: str, operation: Operation, etag: str = "*") -> Write:
+    """Return the write that gives a group its new version, and that fails when the group does not exist."""
+    return merge(keys.group_version(group_id), {"version": operation.id, "modified": operation.time}, etag)
+
+
+def member_writes(group_id: str, members: Members) -> list[Write]:
+    """Return the rows of members that come and go. Touching the anchor proves that a new member exists."""
+    writes: list[Write] = []
+    for member_id in members.removed:
+        writes += membership_removal(group_id, member_id)
+    for member in members.added:
+        shown: dict[str, Value] = {"display": member.display} if member.display else {}
+        writes += [
+            merge(keys.anchor(member.id), {}),
+            insert(keys.membership(group_id, member.id), shown),
+            insert(keys.membership_of(member.id, group_id), {}),
+        ]
+    return writes
+
+
+def membership_removal(group_id: str, member_id: str) -> list[Write]:
+    """Return the writes that remove one membership, both ways."""
+    return [delete(keys.membership(group_id, member_id)), delete(keys.membership_of(member_id, group_id))]
+
+
+async def change_members(
+    partition: Partition, group_id: str, change: MembershipChange, operation: Operation, *, guard: str = "*"
+) -> tuple[str, bool]:
+    """Add and remove members, and return the group's version and whether anything changed.
+
+    One storage request for up to 30 members that are all new, or all there; otherwise the rows are looked up first
+    and only what differs is written, in transactions of 30. Members already there or already gone are no error.
+
+    :param guard: The state the group's version row must be in.
+    :raises ResourceMissingError: When the group does not exist.
+    :raises UnknownMembersError: When a member to add does not exist; then nothing was changed.
+    :raises LostRaceError: When the guard does not hold, or others kept changing the same members.
+    """
+    wanted = Members(change.added, change.removed)
+    if not change.replace_all and 0 < len(wanted) <= MEMBERS_PER_TRANSACTION:
+        try:
+            await _commit(partition, group_id, wanted, operation, version_merge(group_id, operation, guard))
+        except (RowExistsError, RowMissingError) as refused:
+            _raise_if_missing(refused, group_id)
+        except TransactionRefusedError as refused:
+            if guard != "*":
+                raise LostRaceError from refused
+        else:
+            return operation.id, True
+    return await _change_what_differs(partition, group_id, change, operation, guard)
+
+
+async def _commit(
+    partition: Partition,
+    group_id: str,
+    members: Members,
+    operation: Operation,
+    version: Write,
+) -> None:
+    events = membership_events(group_id, [member.id for member in members.added], members.removed)
+    writes = [version, *member_writes(group_id, members), outbox_insert(partition, operation, events, Tally())]
+    await _commit_known_members(partition, writes)
+
+
+async def _commit_known_members(partition: Partition, writes: Sequence[Write]) -> None:
+    try:
+        await partition.commit(writes)
+    except RowMissingError as refused:
+        unknown = unknown_member_of(refused, writes[refused.index])
+        if unknown is not None:
+            raise UnknownMembersError([unknown]) from refused
+        raise
+
+
+def unknown_member_of(refused: TransactionRefusedError, write: Write) -> str | None:
+    """Return the id of the member whose missing anchor refused a transaction, or None when that was not the cause."""
+    missing = isinstance(refused, RowMissingError) and write.kind == "merge" and write.key.startswith("r|")
+    return keys.last_id(write.key) if missing else None
+
+
+def _raise_if_missing(refused: TransactionRefusedError, group_id: str) -> None:
+    if isinstance(refused, RowMissingError) and refused.index == 0:
+        raise ResourceMissingError(group_id) from refused
+
+
+async def _change_what_differs(
+    partition: Partition, group_id: str, change: MembershipChange, operation: Operation, guard: str
+) -> tuple[str, bool]:
+    changed = False
+    for attempt in range(_ATTEMPTS):
+        version, members = await differing_members(partition, group_id, change)
+        if guard not in ("*", version.etag) and not changed:
+            raise LostRaceError
+        if not len(members):
+            return (operation.id if changed else str(version.values["version"])), changed
+        await require_members(partition, members)
+        try:
+            for part in members.parts():
+                etag = guard if not changed else "*"
+                await _commit(partition, group_id, part, operation, version_merge(group_id, operation, etag))
+                operation, changed = begin_operation(after=operation.id), True
+        except TransactionRefusedError as refused:
+            _raise_if_missing(refused, group_id)
+            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
+        else:
+            return operation.id, True
+    raise LostRaceError
+
+
+async def differing_members(
+    partition: Partition, group_id: str, change: MembershipChange
+) -> tuple[Row, Members]:
+    """Return a group's version row and what of a change is not so already.
+
+    :raises ResourceMissingError: When the group does not exist.
+    """
+    if change.replace_all:
+        version = await partition.read(keys.group_version(group_id))
+        present = {member.id async for member in read_members(partition, group_id)}
+    else:
+        version, present = await _present(partition, group_id, list(change.members))
+    if version is None:
+        raise ResourceMissingError(group_id)
+    added = [member for member in change.added if member.id not in present]
+    kept = {member.id for member in change.added}
+    removed = [member_id for member_id in change.removed if member_id in present]
+    if change.replace_all:
+        removed = sorted(present - kept)
+    return version, Members(added, removed)
+
+
+async def _present(partition: Partition, group_id: str, member_ids: Sequence[str]) -> tuple[Row | None, set[str]]:
+    version_key, present, version = keys.group_version(group_id), set(), None
+    for start in range(0, max(len(member_ids), 1), _KEYS_PER_READ):
+        wanted = [keys.membership(group_id, member_id) for member_id in member_ids[start : start + _KEYS_PER_READ]]
+        found = await partition.read_many([version_key, *wanted])
+        version = found.pop(version_key, None)
+        present |= {keys.last_id(key) for key in found}
+    return version, present
+
+
+async def require_members(partition: Partition, members: Members) -> None:
+    """Refuse a change that needs several transactions before the first one when a member does not exist.
+
+    A change of one transaction needs no look: touching the anchors fails it as a whole.
+
+    :raises UnknownMembersError: Naming the members.
+    """
+    if len(members) <= MEMBERS_PER_TRANSACTION:
+        return
+    anchors = [keys.anchor(member.id) for member in members.added]
+    found = await partition.read_many(anchors)
+    unknown = [keys.last_id(key) for key in anchors if key not in found]
+    if unknown:
+        raise UnknownMembersError(unknown)
+
+
+async def read_members(partition: Partition, group_id: str) -> AsyncIterator[Member]:
+    """Yield the members of a group in id order; one storage request for each 1000."""
+    async for row in partition.rows(keys.member_range(group_id)):
+        display = row.values.get("display")
+        yield Member(keys.last_id(row.key), str(display) if display else None)
+
+
+async def read_groups_of(partition: Partition, member_id: str) -> AsyncIterator[str]:
+    """Yield the ids of the groups a user or group is a direct member of; one storage request for each 1000."""
+    async for row in partition.rows(keys.group_range_of(member_id)):
+        yield keys.last_id(row.key)

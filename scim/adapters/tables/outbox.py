@@ -1,0 +1,93 @@
+"""The outbox: one row per transaction with its events and what they change in the counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scim.adapters.tables import keys
+from scim.adapters.tables.document_rows import joined_text, split_text
+from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.table import Row, Value, Write, insert
+from scim.events.event import Event
+from scim.resources.identifiers import Operation
+
+_MAX_EVENT_UNITS = 400_000
+"""UTF-16 units of a row's events: with the key and other properties the row stays below 1 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one transaction changes in the counts and in the page map."""
+
+    users: int = 0
+    active: int = 0
+    groups: int = 0
+    created: str = ""
+    """The id of the resource it creates."""
+    deleted: str = ""
+    """The id of the resource it deletes."""
+
+
+def outbox_insert(partition: Partition, operation: Operation, events: Sequence[Event], tally: Tally) -> Write:
+    """Return the write that stores an operation's events with the change itself."""
+    return insert(keys.outbox(operation.id), outbox_values(partition, operation, events, tally))
+
+
+def outbox_values(
+    partition: Partition, operation: Operation, events: Sequence[Event], tally: Tally
+) -> dict[str, Value]:
+    """Return the properties of an operation's outbox row."""
+    listed = [event.as_json(operation, partition.directory_id, partition.organization_id) for event in events]
+    values: dict[str, Value] = {**split_text(_bounded_json(listed)), "time": operation.time}
+    counted = {"users": tally.users, "active": tally.active, "groups": tally.groups}
+    values |= {name: count for name, count in counted.items() if count}
+    values |= {name: value for name, value in (("created", tally.created), ("deleted", tally.deleted)) if value}
+    return values
+
+
+def _bounded_json(events: list[dict[str, Any]]) -> str:
+    """Return events as JSON; what would not fit a row is left out, and the event says so."""
+    for reduced in (events, _without_previous(events), _with_one_resource(_without_previous(events))):
+        text = _json(reduced)
+        if len(text) <= _MAX_EVENT_UNITS // 2 or len(text.encode("utf-16-le")) // 2 <= _MAX_EVENT_UNITS:
+            break
+    return text
+
+
+def _without_previous(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**event, "previous_attributes": {}, "omitted": "previous_attributes"}
+        if event.get("previous_attributes")
+        else event
+        for event in events
+    ]
+
+
+def _with_one_resource(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep the resource in the first event only; the others of the same change refer to it by id."""
+    first, *others = events
+    return [first, *({**event, "data": {"id": event["data"]["resource"]["id"]}, "omitted": "resource"} for event in others)]
+
+
+def _json(events: list[dict[str, Any]]) -> str:
+    return json.dumps(events, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_events(row: Row) -> list[dict[str, Any]]:
+    """Return the events of an outbox or feed row."""
+    events: list[dict[str, Any]] = json.loads(joined_text(row.values))
+    return events
+
+
+def read_tally(values: Mapping[str, Value]) -> Tally:
+    """Return what an outbox row changes in the counts and in the page map."""
+    return Tally(
+        users=int(str(values.get("users", 0))),
+        active=int(str(values.get("active", 0))),
+        groups=int(str(values.get("groups", 0))),
+        created=str(values.get("created", "")),
+        deleted=str(values.get("deleted", "")),
+    )

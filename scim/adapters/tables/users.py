@@ -1,0 +1,147 @@
+"""Users in the partition of a directory: each write is one transaction with its event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from scim.adapters.tables import keys
+from scim.adapters.tables.document_rows import document_values, stored_user
+from scim.adapters.tables.outbox import Tally, outbox_insert
+from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.table import (
+    RowExistsError,
+    TransactionRefusedError,
+    Write,
+    delete,
+    insert,
+    replace,
+)
+from scim.events.event import Event
+from scim.events.resource_events import created_events, is_active, updated_events
+from scim.resources.errors import LimitExceededError, LostRaceError, ValueTakenError
+from scim.resources.identifiers import Operation
+from scim.resources.stored_document import StoredDocument, document_text
+
+
+async def read_user(partition: Partition, user_id: str) -> StoredDocument | None:
+    """Return a user or None. One storage request."""
+    row = await partition.read(keys.document(user_id))
+    return stored_user(row) if row else None
+
+
+async def create_user(partition: Partition, document: dict[str, Any], operation: Operation) -> StoredDocument:
+    """Store a new user with its lookup rows, anchor and event, and return it. One storage request.
+
+    :raises ValueTakenError: When another user has the userName.
+    """
+    user_id = str(document["id"])
+    text = document_text(document)
+    lookups = _lookups(user_id, document)
+    writes = [
+        *(insert(key, {"id": user_id}) for key in lookups),
+        insert(keys.document(user_id), _user_values(text, document, operation, operation.time, ())),
+        insert(keys.anchor(user_id), {}),
+        outbox_insert(partition, operation, created_events("User", document), _created(user_id, document)),
+    ]
+    etags = await _commit_create(partition, writes, user_id)
+    return StoredDocument(
+        "User", user_id, text, operation.id, operation.time, operation.time, etags[len(lookups)], (operation.id,)
+    )
+
+
+def _lookups(user_id: str, document: dict[str, Any]) -> tuple[str, ...]:
+    lookups = keys.lookups("User", user_id, document)
+    if len(lookups) > keys.MAX_WORK_EMAILS + 2:
+        raise LimitExceededError(f"A user may have at most {keys.MAX_WORK_EMAILS} e-mail addresses of type work.")
+    return lookups
+
+
+def _user_values(
+    text: str, document: dict[str, Any], operation: Operation, created: str, before: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        **document_values(text, operation, created=created, before=before),
+        "active": is_active(document),
+    }
+
+
+def _created(user_id: str, document: dict[str, Any]) -> Tally:
+    return Tally(users=1, active=int(is_active(document)), created=user_id)
+
+
+async def _commit_create(partition: Partition, writes: list[Write], user_id: str) -> list[str]:
+    try:
+        return await partition.commit(writes)
+    except TransactionRefusedError as refused:
+        if refused.uncertain:
+            row = await partition.read(keys.document(user_id))
+            if row is not None:  # Only our own lost answer can have stored this new id.
+                return [row.etag] * len(writes)
+        if isinstance(refused, RowExistsError):
+            raise ValueTakenError("userName") from refused
+        raise LostRaceError from refused
+
+
+async def replace_user(
+    partition: Partition, before: StoredDocument, after: dict[str, Any], operation: Operation
+) -> StoredDocument:
+    """Store a user's new document, moved lookup rows and events, and return it. One storage request.
+
+    :param before: The user as read; it must still be in that state.
+    :raises ValueTakenError: When another user has the new userName.
+    :raises LostRaceError: When the user changed since it was read.
+    """
+    old = before.document()
+    text = document_text(after)
+    removed, added = moved_lookups(keys.lookups("User", before.id, old), _lookups(before.id, after))
+    values = _user_values(text, after, operation, before.created, before.operations)
+    tally = Tally(active=int(is_active(after)) - int(is_active(old)))
+    writes = [
+        replace(keys.document(before.id), values, before.etag),
+        *(insert(key, {"id": before.id}) for key in added),
+        *(delete(key) for key in removed),
+        outbox_insert(partition, operation, updated_events("User", old, after), tally),
+    ]
+    etag = await commit_replace(partition, writes, before.id, operation, "userName")
+    operations = tuple(str(values["operations"]).split())
+    return StoredDocument("User", before.id, text, operation.id, before.created, operation.time, etag, operations)
+
+
+def moved_lookups(before: Iterable[str], after: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the lookup keys to remove and to add; a key that stays is in neither."""
+    old, new = tuple(before), tuple(after)
+    return [key for key in old if key not in new], [key for key in new if key not in old]
+
+
+async def commit_replace(
+    partition: Partition, writes: list[Write], resource_id: str, operation: Operation, unique_attribute: str
+) -> str:
+    """Commit a change of a document, whose replace is the first write, and return the row's new ETag.
+
+    After a lost answer the row is read again: our operation id among its last 8 means that it was stored.
+    """
+    try:
+        return (await partition.commit(writes))[0]
+    except TransactionRefusedError as refused:
+        if refused.uncertain:
+            row = await partition.read(keys.document(resource_id))
+            if row is not None and operation.id in str(row.values["operations"]).split():
+                return row.etag
+        if isinstance(refused, RowExistsError) and writes[refused.index].key.startswith(("n|", "d|")):
+            raise ValueTakenError(unique_attribute) from refused
+        raise LostRaceError from refused
+
+
+def user_removal(
+    partition: Partition, user: StoredDocument, anchor_etag: str, operation: Operation, events: list[Event]
+) -> list[Write]:
+    """Return the writes that remove a user's own rows; the caller adds those of its memberships."""
+    document = user.document()
+    tally = Tally(users=-1, active=-int(is_active(document)), deleted=user.id)
+    return [
+        delete(keys.document(user.id), user.etag),
+        delete(keys.anchor(user.id), anchor_etag),
+        *(delete(key) for key in keys.lookups("User", user.id, document)),
+        outbox_insert(partition, operation, events, tally),
+    ]

@@ -1,0 +1,85 @@
+"""A connection of an organization to an identity provider."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal, get_args
+
+from scim.directories.attribute_mapping import AttributeMapping
+from scim.directories.bearer_token import TokenRecord
+from scim.directories.errors import InvalidValueError
+from scim.directories.organization import MAX_NAME_LENGTH, check_text
+
+Provider = Literal["entra_id", "okta", "generic_scim"]
+Status = Literal["active", "disabled"]
+
+MAX_MAPPINGS = 200
+DEFAULT_DATA_ACCOUNT = "default"
+
+_DIRECTORY_ID = re.compile(r"dir_[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """One directory: it has its own SCIM endpoint, its own tokens and its own partition of resources."""
+
+    id: str
+    """``dir_`` and 32 hex digits, a UUIDv7."""
+    organization_id: str
+    provider: Provider
+    name: str
+    status: Status
+    created: datetime
+    changed: datetime
+    tokens: tuple[TokenRecord, ...] = ()
+    attribute_mappings: tuple[AttributeMapping, ...] = ()
+    mapping_revision: int = 0
+    """Grows whenever the mappings change; documents name the revision they were arranged by."""
+    data_account: str = DEFAULT_DATA_ACCOUNT
+    """The storage account that holds the partition, by its name in the settings."""
+
+    def __post_init__(self) -> None:
+        """Refuse a malformed name, provider or number of mappings."""
+        check_text("name", self.name, MAX_NAME_LENGTH)
+        if self.provider not in get_args(Provider):
+            raise InvalidValueError("provider", f"give one of {', '.join(get_args(Provider))}")
+        if self.status not in get_args(Status):
+            raise InvalidValueError("status", f"give one of {', '.join(get_args(Status))}")
+        if len(self.attribute_mappings) > MAX_MAPPINGS:
+            raise InvalidValueError("attribute_mappings", f"give at most {MAX_MAPPINGS}")
+
+    @property
+    def secret_name(self) -> str:
+        """Return the name under which the secret store holds the tokens; Key Vault allows no underscore."""
+        return f"scim-token-{self.id.removeprefix('dir_')}"
+
+    def valid_tokens(self, at: datetime) -> tuple[TokenRecord, ...]:
+        """Return the tokens that are accepted at a time: none when the directory is disabled."""
+        if self.status != "active":
+            return ()
+        return tuple(token for token in self.tokens if token.is_valid(at))
+
+    def change_tokens(self, change: Callable[[TokenRecord], TokenRecord], changed: datetime) -> Directory:
+        """Return the directory with each token changed; the very same directory when no token changes."""
+        tokens = tuple(map(change, self.tokens))
+        return self if tokens == self.tokens else replace(self, tokens=tokens, changed=changed)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryReference:
+    """An entry in the list of all directories: enough to find one, and to finish a creation that a crash left."""
+
+    directory_id: str
+    organization_id: str
+    data_account: str
+    created: datetime
+    creating: bool
+    """Whether its creation has not been seen to end."""
+
+
+def is_directory_id(text: str) -> bool:
+    """Tell whether a text has the form of a directory's id, which makes it safe as a key."""
+    return _DIRECTORY_ID.fullmatch(text) is not None

@@ -1,0 +1,79 @@
+"""What can go wrong with organizations, directories and their secrets."""
+
+from __future__ import annotations
+
+
+class DirectoryError(Exception):
+    """An order about an organization or a directory cannot be carried out; the text says why."""
+
+
+class InvalidValueError(DirectoryError):
+    """A value is malformed; ``field`` names it and the text says what is accepted."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(f"{field}: {sentence}")
+        self.field = field
+
+
+class OrganizationNotFoundError(DirectoryError):
+    """There is no organization of this id."""
+
+    def __init__(self, organization_id: str) -> None:
+        super().__init__(f"there is no organization {organization_id!r}")
+
+
+class OrganizationExistsError(DirectoryError):
+    """The external id belongs to the organization ``organization_id`` already."""
+
+    def __init__(self, organization_id: str) -> None:
+        super().__init__(f"the external id belongs to organization {organization_id} already")
+        self.organization_id = organization_id
+
+
+class DirectoryNotFoundError(DirectoryError):
+    """There is no directory of this id."""
+
+    def __init__(self, directory_id: str) -> None:
+        super().__init__(f"there is no directory {directory_id!r}")
+
+
+class DirectoryBusyError(DirectoryError):
+    """Others kept changing the directory between our reading and writing it; trying again helps."""
+
+    def __init__(self, directory_id: str) -> None:
+        super().__init__(f"directory {directory_id} is being changed by others, try again")
+
+
+class TokenEndedError(DirectoryError):
+    """The token under way was ended before it became active: its creation had been taken for abandoned."""
+
+    def __init__(self, directory_id: str) -> None:
+        super().__init__(f"the new token of directory {directory_id} was ended before it became active, rotate it")
+
+
+class DirectoryStoreUnavailableError(Exception):
+    """The store of directories does not answer. Nothing is known of a change under way."""
+
+    def __init__(self, reason: str, *, retry_after: int = 5) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class SecretStoreError(Exception):
+    """A secret cannot be had. The text never holds its value."""
+
+
+class SecretNotFoundError(SecretStoreError):
+    """There is no such version of a secret, or it was deleted: the version is at its end."""
+
+
+class SecretDisabledError(SecretStoreError):
+    """An operator or a revocation disabled the version: it is at its end."""
+
+
+class SecretStoreUnavailableError(SecretStoreError):
+    """The secret store is throttled, unreachable or refuses us: an outage, which says nothing of any secret."""
+
+    def __init__(self, reason: str, *, retry_after: int = 5) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after

@@ -1,0 +1,132 @@
+"""What the directory service needs of the outside world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from scim.directories.directory import Directory, DirectoryReference
+from scim.directories.organization import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class SecretVersion:
+    """What a secret store tells of a version without giving its value."""
+
+    version: str
+    created: datetime
+    enabled: bool
+    tags: Mapping[str, str]
+
+
+class SecretStore(Protocol):
+    """Holds secret values in versions that never change.
+
+    Every method raises :class:`~scim.directories.errors.SecretStoreUnavailableError` when the store is throttled,
+    unreachable, or refuses us; no other error of the store's own client escapes.
+    """
+
+    async def set(self, name: str, value: str, tags: Mapping[str, str]) -> str:
+        """Store a value as the newest version of a secret, and return the version's id."""
+        ...
+
+    async def get(self, name: str, version: str) -> str:
+        """Return the value of a version.
+
+        :raises SecretNotFoundError: When there is no such version, or it was deleted.
+        :raises SecretDisabledError: When the version is disabled.
+        """
+        ...
+
+    async def disable(self, name: str, version: str) -> None:
+        """Make a version unreadable for everybody; doing it again changes nothing.
+
+        :raises SecretNotFoundError: When there is no such version.
+        """
+        ...
+
+    async def list_versions(self, name: str) -> Sequence[SecretVersion]:
+        """Return all versions of a secret, oldest first; none when there is no such secret."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryPage:
+    """Some entries of the list of directories, and where to continue, or None at its end. It may be empty before."""
+
+    references: Sequence[DirectoryReference]
+    continuation: Mapping[str, str] | None
+
+
+class DirectoryReader(Protocol):
+    """Reads one directory: all that authentication needs."""
+
+    async def directory(self, directory_id: str) -> Directory | None:
+        """Return a directory, or None. One storage request; none for what has not the form of a directory's id.
+
+        :raises DirectoryStoreUnavailableError: When the store does not answer.
+        """
+        ...
+
+
+class DirectoryStore(DirectoryReader, Protocol):
+    """Keeps organizations and directories.
+
+    Every method raises :class:`~scim.directories.errors.DirectoryStoreUnavailableError` when the store does not
+    answer; a write may then have been applied or not, and doing it again is safe.
+    """
+
+    async def create_organization(self, organization: Organization) -> None:
+        """Keep a new organization, and claim its external id.
+
+        :raises OrganizationExistsError: When another organization has the external id.
+        """
+        ...
+
+    async def organization(self, organization_id: str) -> Organization | None:
+        """Return an organization, or None."""
+        ...
+
+    async def organization_by_external_id(self, external_id: str) -> Organization | None:
+        """Return the organization of an external id, or None."""
+        ...
+
+    async def create_directory(self, directory: Directory) -> DirectoryReference:
+        """Keep a new directory, listed as one whose creation is under way until :meth:`confirm_creation`.
+
+        :raises OrganizationNotFoundError: When its organization does not exist; nothing is kept.
+        """
+        ...
+
+    async def link_to_organization(self, directory: Directory) -> None:
+        """List a directory with its organization; doing it again changes nothing."""
+        ...
+
+    async def confirm_creation(self, reference: DirectoryReference) -> None:
+        """List a directory as one whose creation has ended; an entry that is gone meanwhile stays gone."""
+        ...
+
+    async def discard_reference(self, reference: DirectoryReference) -> None:
+        """Take an entry without a directory from the list of directories; doing it again changes nothing."""
+        ...
+
+    async def update_directory(self, directory_id: str, change: Callable[[Directory], Directory]) -> Directory:
+        """Replace a directory by ``change`` of it, and return it; nothing is written when they are equal.
+
+        ``change`` is pure and called again when somebody else changed the directory meanwhile, so it may meet its
+        own result. What it raises ends the update.
+
+        :raises DirectoryNotFoundError: When there is no such directory.
+        :raises DirectoryBusyError: When others kept changing it.
+        """
+        ...
+
+    async def directories_of(self, organization_id: str) -> Sequence[Directory]:
+        """Return the directories of an organization, oldest first."""
+        ...
+
+    async def list_directories(self, continuation: Mapping[str, str] | None = None) -> DirectoryPage:
+        """Return a page of the list of all directories, of all organizations. One storage request."""
+        ...

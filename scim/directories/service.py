@@ -1,0 +1,207 @@
+"""Opens directories for organizations, and keeps them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from scim.directories.attribute_mapping import AttributeMapping
+from scim.directories.bearer_token import FINGERPRINT_TAG, TokenRecord, new_token, record_of
+from scim.directories.directory import DEFAULT_DATA_ACCOUNT, Directory, DirectoryReference, Provider, Status
+from scim.directories.errors import (
+    DirectoryNotFoundError,
+    OrganizationNotFoundError,
+    TokenEndedError,
+)
+from scim.directories.interfaces import DirectoryPage, DirectoryStore, SecretStore
+from scim.directories.organization import Organization
+
+ABANDONED_AFTER = timedelta(minutes=15)
+"""A creation under way for longer is taken for one that a crash ended: a request is given up long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewDirectory:
+    """A directory just created, and its token, which is shown this once."""
+
+    directory: Directory
+    token: str
+
+    def __repr__(self) -> str:
+        return f"NewDirectory({self.directory.id!r}, token not shown)"
+
+
+class DirectoryService:
+    """Creates and changes organizations and directories.
+
+    Two stores take part in a creation and no transaction spans them, so its steps have an order in which a crash
+    between any two leaves nothing that authenticates and everything findable: the list entry, the row with a token
+    ``creating``, the secret, the row with the token ``active``, the list entry confirmed. What is left behind is
+    settled by :meth:`complete_creation`.
+    """
+
+    def __init__(
+        self,
+        store: DirectoryStore,
+        secret_store: SecretStore,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        data_account: str = DEFAULT_DATA_ACCOUNT,
+    ) -> None:
+        """Use these stores.
+
+        :param now: The time, in UTC.
+        :param new_id: A fresh UUIDv7 as 32 hex digits.
+        :param data_account: The storage account that new directories are placed in.
+        """
+        self._store = store
+        self._secrets = secret_store
+        self._now = now
+        self._new_id = new_id
+        self._random_bytes = random_bytes
+        self._data_account = data_account
+
+    async def create_organization(self, name: str, external_id: str | None = None) -> Organization:
+        """Return a new organization.
+
+        :raises InvalidValueError: When the name or the external id is blank or too long.
+        :raises OrganizationExistsError: When another organization has the external id.
+        """
+        organization = Organization(f"org_{self._new_id()}", name.strip(), external_id, self._now())
+        await self._store.create_organization(organization)
+        return organization
+
+    async def get_organization(self, organization_id: str) -> Organization:
+        """Return an organization.
+
+        :raises OrganizationNotFoundError: When there is none of this id.
+        """
+        organization = await self._store.organization(organization_id)
+        if organization is None:
+            raise OrganizationNotFoundError(organization_id)
+        return organization
+
+    async def find_organization(self, external_id: str) -> Organization | None:
+        """Return the organization that has an external id, or None."""
+        return await self._store.organization_by_external_id(external_id)
+
+    async def create_directory(
+        self, organization_id: str, *, name: str, provider: Provider, mappings: Sequence[AttributeMapping] = ()
+    ) -> NewDirectory:
+        """Return a new directory with its token.
+
+        :raises InvalidValueError: When a value is malformed.
+        :raises OrganizationNotFoundError: When there is no such organization.
+        """
+        token, directory = self._plan(organization_id, name, provider, tuple(mappings))
+        (record,) = directory.tokens
+        reference = await self._store.create_directory(directory)
+        tags = {FINGERPRINT_TAG: record.fingerprint}
+        version = await self._secrets.set(directory.secret_name, token, tags)
+        active = await self._store.update_directory(directory.id, _activation(record, version))
+        await self._store.confirm_creation(reference)
+        return NewDirectory(active, token)
+
+    async def get_directory(self, directory_id: str) -> Directory:
+        """Return a directory.
+
+        :raises DirectoryNotFoundError: When there is none of this id.
+        """
+        directory = await self._store.directory(directory_id)
+        if directory is None:
+            raise DirectoryNotFoundError(directory_id)
+        return directory
+
+    async def directories_of(self, organization_id: str) -> Sequence[Directory]:
+        """Return the directories of an organization, oldest first."""
+        return await self._store.directories_of(organization_id)
+
+    async def list_directories(self, continuation: Mapping[str, str] | None = None) -> DirectoryPage:
+        """Return a page of the list of all directories, for sweeps. One storage request for up to 1,000."""
+        return await self._store.list_directories(continuation)
+
+    async def set_status(self, directory_id: str, status: Status) -> Directory:
+        """Return the directory enabled or disabled; every process acts on it within 30 seconds.
+
+        :raises DirectoryNotFoundError: When there is none of this id.
+        """
+        now = self._now()
+        return await self._store.update_directory(
+            directory_id,
+            lambda old: old if old.status == status else replace(old, status=status, changed=now),
+        )
+
+    async def current_token(self, directory: Directory) -> str | None:
+        """Return the value of the newest valid token, read from the secret store; None when there is none.
+
+        :raises SecretDisabledError, SecretNotFoundError: When the version was ended behind the row's back.
+        """
+        valid = directory.valid_tokens(self._now())
+        return await self._secrets.get(directory.secret_name, valid[-1].version) if valid else None
+
+    async def complete_creation(self, reference: DirectoryReference) -> None:
+        """Settle a creation that a crash left; one that has ended, or may still be under way, is left alone.
+
+        A token that never became active was never shown: its secret is disabled and its record ended. The directory
+        stays, to be given a token by rotation or to be deleted.
+        """
+        if not reference.creating or self._now() - reference.created < ABANDONED_AFTER:
+            return
+        directory = await self._store.directory(reference.directory_id)
+        if directory is None:
+            await self._store.discard_reference(reference)
+            return
+        await self._store.link_to_organization(directory)
+        await self._end_unconfirmed_tokens(directory)
+        await self._store.confirm_creation(reference)
+
+    async def _end_unconfirmed_tokens(self, directory: Directory) -> None:
+        unconfirmed = {token.fingerprint for token in directory.tokens if not token.version}
+        if not unconfirmed:
+            return
+        now = self._now()
+        await self._store.update_directory(directory.id, lambda old: old.change_tokens(_ending(now), now))
+        for version in await self._secrets.list_versions(directory.secret_name):
+            if version.enabled and version.tags.get(FINGERPRINT_TAG) in unconfirmed:
+                await self._secrets.disable(directory.secret_name, version.version)
+
+    def _plan(
+        self, organization_id: str, name: str, provider: Provider, mappings: tuple[AttributeMapping, ...]
+    ) -> tuple[str, Directory]:
+        now = self._now()
+        directory_id = f"dir_{self._new_id()}"
+        token = new_token(directory_id, self._random_bytes)
+        directory = Directory(
+            id=directory_id,
+            organization_id=organization_id,
+            provider=provider,
+            name=name.strip(),
+            status="active",
+            created=now,
+            changed=now,
+            tokens=(record_of(token, now),),
+            attribute_mappings=mappings,
+            data_account=self._data_account,
+        )
+        return token, directory
+
+
+def _activation(record: TokenRecord, version: str) -> Callable[[Directory], Directory]:
+    def activated(token: TokenRecord) -> TokenRecord:
+        same = token.fingerprint == record.fingerprint
+        return replace(token, state="active", version=version) if same else token
+
+    def activate(directory: Directory) -> Directory:
+        if not any(token.fingerprint == record.fingerprint and token.state != "ended" for token in directory.tokens):
+            raise TokenEndedError(directory.id)
+        return directory.change_tokens(activated, directory.changed)
+
+    return activate
+
+
+def _ending(now: datetime) -> Callable[[TokenRecord], TokenRecord]:
+    return lambda token: replace(token, state="ended", ends_at=now) if token.state == "creating" else token

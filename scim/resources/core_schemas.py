@@ -1,0 +1,99 @@
+"""The Schema resources that ``/Schemas`` announces (RFC 7643 §7), as JSON: what is announced is what is enforced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+from scim.resources.schema import AttributeType
+
+SchemaDocument = dict[str, Any]
+"""A Schema resource as JSON, without ``meta``. Those of this module are shared: not to be changed."""
+
+
+class CustomAttribute(NamedTuple):
+    """An attribute of an extension that a directory defines."""
+
+    name: str
+    type: AttributeType
+    multi_valued: bool = False
+    description: str = ""
+
+
+@cache
+def user_schema_document() -> SchemaDocument:
+    """Return the core User schema (RFC 7643 §4.1); ``groups`` is returned on request, since it costs a query."""
+    from scim2_models import User
+
+    document = _document(User, "User account")
+    _attribute(document, "groups")["returned"] = "request"
+    return document
+
+
+@cache
+def enterprise_user_schema_document() -> SchemaDocument:
+    """Return the enterprise User extension schema (RFC 7643 §4.3)."""
+    from scim2_models import EnterpriseUser
+
+    return _document(EnterpriseUser, "Enterprise user")
+
+
+@cache
+def group_schema_document() -> SchemaDocument:
+    """Return the core Group schema (RFC 7643 §4.2); ``displayName`` is unique, since Entra ID matches groups by it."""
+    from scim2_models import Group
+
+    document = _document(Group, "Group")
+    _attribute(document, "displayName")["uniqueness"] = "server"
+    return document
+
+
+def custom_extension_schema(urn: str, attributes: Iterable[CustomAttribute]) -> SchemaDocument:
+    """Return the Schema of an extension that holds a directory's custom attributes.
+
+    :param urn: The URN of the extension; the Schema is named by its last part.
+    """
+    return {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
+        "id": urn,
+        "name": urn.rpartition(":")[2],
+        "description": "Custom attributes",
+        "attributes": [_custom_attribute(CustomAttribute(*attribute)) for attribute in attributes],
+    }
+
+
+def _custom_attribute(attribute: CustomAttribute) -> dict[str, Any]:
+    definition: dict[str, Any] = {
+        "name": attribute.name,
+        "type": attribute.type,
+        "multiValued": attribute.multi_valued,
+        "description": attribute.description or attribute.name,
+        "required": False,
+        "caseExact": attribute.type in ("reference", "binary"),
+        "mutability": "readWrite",
+        "returned": "default",
+        "uniqueness": "none",
+    }
+    if attribute.type == "reference":
+        definition["referenceTypes"] = ["uri"]
+    return definition
+
+
+def _document(model: Any, description: str) -> SchemaDocument:
+    document: SchemaDocument = model.to_schema().model_dump()
+    document["description"] = description
+    _complete(document["attributes"])
+    return document
+
+
+def _complete(attributes: Iterable[dict[str, Any]]) -> None:
+    """Give every attribute a description of one line; Entra ID accepts neither a null nor, in its editor, a gap."""
+    for attribute in attributes:
+        attribute["description"] = " ".join(attribute.get("description", attribute["name"]).split())
+        _complete(attribute.get("subAttributes", ()))
+
+
+def _attribute(document: SchemaDocument, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(attribute for attribute in document["attributes"] if attribute["name"] == name)
+    return found

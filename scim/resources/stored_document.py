@@ -1,0 +1,39 @@
+"""A resource as it is stored: its JSON, its version, and what the next write must know."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from scim.resources.identifiers import ResourceName
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A stored user, or group without its members."""
+
+    name: ResourceName
+    id: str
+    text: str
+    """The document as JSON text: schemas, id and attributes as they are returned, without meta."""
+    version: str
+    """The id of the operation that changed it last, members included."""
+    created: str
+    last_modified: str
+    etag: str
+    """The state of the document's row."""
+    operations: tuple[str, ...] = ()
+    """The ids of the last 8 operations on the document's row, by which a write recognises itself."""
+    members_etag: str = ""
+    """The state of a group's version row."""
+
+    def document(self) -> dict[str, Any]:
+        """Return a fresh copy of the document."""
+        document: dict[str, Any] = json.loads(self.text)
+        return document
+
+
+def document_text(document: dict[str, Any]) -> str:
+    """Return the JSON text in which a document is stored and compared."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
