@@ -16,8 +16,10 @@ class CustomAttribute(NamedTuple):
     """An attribute of an extension that a directory defines."""
 
     name: str
+    """Its name, or ``device.serial`` for a sub-attribute of a complex attribute."""
     type: AttributeType
     multi_valued: bool = False
+    """Whether it has several values; for a sub-attribute, whether the complex attribute has."""
     description: str = ""
 
 
@@ -52,23 +54,36 @@ def group_schema_document() -> SchemaDocument:
 def custom_extension_schema(urn: str, attributes: Iterable[CustomAttribute]) -> SchemaDocument:
     """Return the Schema of an extension that holds a directory's custom attributes.
 
-    :param urn: The URN of the extension; the Schema is named by its last part.
+    :param urn: The URN of the extension; the Schema is named by what precedes its version.
     """
+    definitions: dict[str, dict[str, Any]] = {}
+    for attribute in attributes:
+        _define(definitions, attribute)
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"],
         "id": urn,
-        "name": urn.rpartition(":")[2],
+        "name": urn.split(":")[-3],
         "description": "Custom attributes",
-        "attributes": [_custom_attribute(CustomAttribute(*attribute)) for attribute in attributes],
+        "attributes": list(definitions.values()),
     }
 
 
-def _custom_attribute(attribute: CustomAttribute) -> dict[str, Any]:
+def _define(definitions: dict[str, dict[str, Any]], attribute: CustomAttribute) -> None:
+    name, _, sub_name = attribute.name.partition(".")
+    if not sub_name:
+        definitions[name.lower()] = _definition(name, attribute)
+        return
+    holder = definitions.setdefault(name.lower(), _definition(name, CustomAttribute(name, "complex")))
+    holder["multiValued"] = holder["multiValued"] or attribute.multi_valued
+    holder.setdefault("subAttributes", []).append(_definition(sub_name, attribute._replace(multi_valued=False)))
+
+
+def _definition(name: str, attribute: CustomAttribute) -> dict[str, Any]:
     definition: dict[str, Any] = {
-        "name": attribute.name,
+        "name": name,
         "type": attribute.type,
         "multiValued": attribute.multi_valued,
-        "description": attribute.description or attribute.name,
+        "description": attribute.description or name,
         "required": False,
         "caseExact": attribute.type in ("reference", "binary"),
         "mutability": "readWrite",

@@ -149,13 +149,13 @@ def compile_entry_filter(node: FilterNode, attribute: Attribute, path: str) -> C
 
 
 def _refuse_unknown(unknown: Sequence[Mapping[str, None]], schemas: Sequence[ResourceSchema]) -> None:
-    """Refuse a path that none of the schemas knows; below brackets, one that does not know the attribute before them."""
+    """Refuse a path that no schema knows; one that does not know an attribute does not know what its brackets hold."""
     for path in (path for paths in unknown for path in paths):
         if all(any(f"{path}.".startswith(f"{other}.") for other in paths) for paths in unknown):
             names = " or ".join(schema.name for schema in schemas)
             raise InvalidFilterException(
-                detail=f"{quoted(path)} is not an attribute of {names}. Check its spelling; an attribute of an extension "
-                f"is written with its schema URN, such as {ENTERPRISE_URN}:department."
+                detail=f"{quoted(path)} is not an attribute of {names}. Check its spelling; an attribute of an "
+                f"extension is written with its schema URN, such as {ENTERPRISE_URN}:department."
             )
 
 

@@ -17,6 +17,7 @@ from scim.resources.document_values import (
     quoted,
     raw_reader,
     resolve_attribute,
+    value_reader,
 )
 from scim.resources.schema import ResourceSchema
 
@@ -134,22 +135,22 @@ def _unsortable_reason(resolved: ResolvedAttribute) -> str | None:
 
 
 def _reader(resolved: ResolvedAttribute) -> Callable[[Document], Any]:
-    read = raw_reader(resolved)
-    comparable = comparable_form(resolved.compared)
-    name = resolved.sub.name if resolved.sub else None
+    if not resolved.attribute.multi_valued:
+        return value_reader(resolved)
+    read, of_right_type = raw_reader(resolved), comparable_form(resolved.attribute)
+    comparable, sub = comparable_form(resolved.compared), resolved.sub
 
-    def of_entry(entry: Any) -> Any:
-        if name is None:
-            return comparable(entry)
-        return comparable(entry.get(name)) if isinstance(entry, dict) else None
+    def read_leading(document: Document) -> Any:
+        entries = read(document)
+        if not isinstance(entries, list):
+            return None
+        entry = _leading_entry([entry for entry in entries if of_right_type(entry) is not None])
+        return comparable(entry.get(sub.name) if sub and entry is not None else entry)
 
-    if resolved.attribute.multi_valued:
-        return lambda document: of_entry(_leading_entry(read(document)))
-    return lambda document: of_entry(read(document))
+    return read_leading
 
 
-def _leading_entry(entries: Any) -> Any:
-    """Return the primary entry, or else the first."""
-    if not isinstance(entries, list) or not entries:
-        return None
-    return next((entry for entry in entries if isinstance(entry, dict) and entry.get("primary") is True), entries[0])
+def _leading_entry(entries: list[Any]) -> Any:
+    """Return the primary entry, or else the first, or None."""
+    primary = (entry for entry in entries if isinstance(entry, dict) and entry.get("primary") is True)
+    return next(primary, entries[0] if entries else None)
