@@ -1,0 +1,49 @@
+# Everything a developer runs. Needs git, Python 3.11 or later and make; the rest is installed here, under .venv and .local.
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-fast lint format types imports conformance package check clean
+
+# The first Python that is new enough; `make PYTHON=python3.13 …` names another.
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+ARGS ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Set up: virtual environment, pinned packages, Azurite
+	@$(BIN)/python -m scim.local_host.azurite
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or later is needed, and '$(or $(PYTHON),python3)' is not: install one, or name it with make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { echo "Creating $(VENV) with $(PYTHON) ..."; \
+		"$(PYTHON)" -m venv --clear $(VENV) >/dev/null 2>&1 \
+		|| { echo "$(PYTHON) cannot create a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }; }
+	@echo "Installing the pinned Python packages ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -r requirements-dev.txt
+	@touch $@
+
+test: install ## Run the whole suite, with its own Azurite in memory
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-fast: install ## Run the suite without the tests that take minutes
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: $(INSTALLED) ## Check style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## Format the code and mend what can be mended
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(INSTALLED) ## Check the types
+	@$(BIN)/mypy
+
+imports: $(INSTALLED) ## Check that packages import in one direction only
+	@$(BIN)/lint-imports
+
+check: lint types imports test ## Run every check and the suite
