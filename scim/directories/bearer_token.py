@@ -159,13 +159,14 @@ def record_of(token: str, created: datetime) -> TokenRecord:
 
 def matches(presented: bytes, expected: bytes) -> bool:
     """Tell in constant time whether a presented digest is the expected one, or begins with an expected fingerprint."""
-    return hmac.compare_digest(presented[: len(expected)], expected)
+    same = hmac.compare_digest(presented[: len(expected)], expected)
+    return same and len(expected) >= FINGERPRINT_BYTES
 
 
 def explain(presented: PresentedToken, records: Iterable[TokenRecord], at: datetime) -> TokenMistake:
     """Return the likely mistake behind a token that was refused; a token that the directory remembers tells most."""
     known = next((record for record in records if record.fingerprint == fingerprint(presented.digest)), None)
-    if known is None:
+    if known is None or known.state == "creating":
         return presented.mistake
     if known.is_valid(at):
         return TokenMistake.DISABLED_SECRET

@@ -72,8 +72,11 @@ class SecretDisabledError(SecretStoreError):
 
 
 class SecretStoreUnavailableError(SecretStoreError):
-    """The secret store is throttled, unreachable or refuses us: an outage, which says nothing of any secret."""
+    """The secret store is throttled, unreachable or refuses us: an outage, which says nothing of any secret.
 
-    def __init__(self, reason: str, *, retry_after: int = 5) -> None:
+    ``retry_after`` is the time in seconds that the store asked for, if it did.
+    """
+
+    def __init__(self, reason: str, *, retry_after: int | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after

@@ -50,7 +50,7 @@ from scim.directories.errors import (
 from scim.directories.interfaces import DirectoryPage
 from scim.directories.organization import Organization, is_organization_id
 
-_UPDATE_ATTEMPTS = 6
+_ATTEMPTS = 6
 _LONGEST_PAUSE = 0.05
 _DIRECTORY = "directory"
 _ORGANIZATION = "o"
@@ -132,7 +132,7 @@ class TableDirectoryStore:
         """List a directory as one whose creation has ended; an entry that is gone meanwhile stays gone."""
         with _outages():
             try:
-                await self._table.commit(LIST_PARTITION, [merge(f"d|{reference.directory_id}", {"creating": False})])
+                await self._commit_any_state([merge(f"d|{reference.directory_id}", {"creating": False})])
             except RowMissingError:
                 return
 
@@ -143,7 +143,7 @@ class TableDirectoryStore:
 
     async def update_directory(self, directory_id: str, change: Callable[[Directory], Directory]) -> Directory:
         """Replace a directory by ``change`` of it, guarded by its ETag. Two storage requests without a race."""
-        for attempt in range(_UPDATE_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             row = await self._directory_row(directory_id)
             if row is None:
                 raise DirectoryNotFoundError(directory_id)
@@ -151,7 +151,7 @@ class TableDirectoryStore:
             new = change(old)
             if new == old or await self._replaced(row, new):
                 return new
-            await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * (attempt + 1)))  # noqa: S311 - only spreads attempts
+            await _pause(attempt)
         raise DirectoryBusyError(directory_id)
 
     async def directories_of(self, organization_id: str) -> Sequence[Directory]:
@@ -191,11 +191,22 @@ class TableDirectoryStore:
         guard = merge(f"o|{organization}", {})
         entry = insert(f"d|{reference.directory_id}", reference_values(reference))
         try:
-            await self._table.commit(LIST_PARTITION, [guard, entry])
+            await self._commit_any_state([guard, entry])
         except RowMissingError as error:
             raise OrganizationNotFoundError(organization) from error
         except RowExistsError:
             return  # ids are never used twice: the answer of an earlier attempt was lost
+
+    async def _commit_any_state(self, writes: Sequence[Write]) -> None:
+        """Commit to the lists' partition, where even writes that require no state may meet others (412)."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                await self._table.commit(LIST_PARTITION, writes)
+            except RowChangedError:
+                await _pause(attempt)
+            else:
+                return
+        raise DirectoryStoreUnavailableError("the list of directories is being changed by others")
 
     async def _replaced(self, row: Row, new: Directory) -> bool:
         write = merge(_DIRECTORY, directory_values(new), row.etag)
@@ -217,6 +228,10 @@ class TableDirectoryStore:
             await self._table.commit(partition, [delete(key)])
         except RowMissingError:
             return
+
+
+async def _pause(attempt: int) -> None:
+    await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * (attempt + 1)))  # noqa: S311 - only spreads attempts
 
 
 @contextmanager

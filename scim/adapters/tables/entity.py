@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, Final
@@ -98,11 +98,14 @@ def _encoder_of_base(value: object) -> Callable[[str, Any], str]:
     raise TypeError(f"A row holds no {type(value).__name__}.")
 
 
-def decode_entity(entity: dict[str, Any], *, etag: str = "") -> Row:
-    """Return the row of a decoded JSON object, which it consumes; ``etag`` is that of the answer's header, if any.
+def decode_entity(entity: dict[str, Any], select: Sequence[str] = (), *, etag: str = "") -> Row:
+    """Return the row of a decoded JSON object, which it consumes.
 
     Azurite and the service both state ``odata.etag`` with minimal metadata. Where it is absent it follows from the
     timestamp, as the Azure SDKs do it.
+
+    :param select: What the caller asked for: the timestamp is always fetched, and told only when asked for.
+    :param etag: The ETag header of the answer, if any.
     """
     timestamp = entity.pop("Timestamp", "")
     etag = entity.pop("odata.etag", "") or etag or etag_of(timestamp)
@@ -114,7 +117,12 @@ def decode_entity(entity: dict[str, Any], *, etag: str = "") -> Row:
         plain = name.removesuffix(_TYPE)
         if decode is not None:
             entity[plain] = decode(entity[plain])
-    return Row(key, etag, entity, timestamp)
+    return Row(key, etag, entity, shown_timestamp(timestamp, select))
+
+
+def shown_timestamp(timestamp: str, select: Sequence[str]) -> str:
+    """Return the timestamp of a row when the selection asks for it."""
+    return timestamp if not select or "Timestamp" in select else ""
 
 
 def etag_of(timestamp: str) -> str:

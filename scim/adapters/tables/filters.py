@@ -16,14 +16,13 @@ def range_filter(partition: str, first: str, end: str) -> str:
 
 
 def keys_filter(partition: str, keys: Sequence[str]) -> str:
-    """Return the filter for rows by key, at most 15 comparisons.
+    """Return the filter for at most 14 rows by key, at most 15 comparisons.
 
     The service answers an ``or`` of row keys by scanning; where the comparisons suffice, it is told between which keys.
-
-    :param keys: At most 14, sorted.
     """
     if len(keys) > MAX_KEYS:
         raise ValueError(f"At most {MAX_KEYS} rows are read by key at once, not {len(keys)}.")
+    keys = sorted(keys, key=lambda key: key.encode("utf-16-be"))
     wanted = " or ".join(f"RowKey eq {_literal(key)}" for key in keys)
     scope = f"PartitionKey eq {_literal(partition)}"
     if 1 < len(keys) <= _BOUNDED_KEYS:
@@ -33,7 +32,7 @@ def keys_filter(partition: str, keys: Sequence[str]) -> str:
 
 def selected(names: Sequence[str]) -> str:
     """Return the value of ``$select``: also the key, and the timestamp, from which the ETag follows if it must."""
-    return ",".join(("RowKey", "Timestamp", *names))
+    return ",".join(dict.fromkeys(("RowKey", "Timestamp", *names)))
 
 
 def _literal(text: str) -> str:

@@ -10,7 +10,15 @@ from scim.adapters.tables.groups import commit_create, group_inserts
 from scim.adapters.tables.memberships import Members, member_writes, require_members, unknown_member_of
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.table import Row, TransactionRefusedError, Write, delete, insert, merge
+from scim.adapters.tables.table import (
+    RowChangedError,
+    RowMissingError,
+    TransactionRefusedError,
+    Write,
+    delete,
+    insert,
+    merge,
+)
 from scim.events.resource_events import created_events, membership_events
 from scim.resources.errors import LostRaceError, UnknownMembersError, ValueTakenError
 from scim.resources.identifiers import Operation, begin_operation
@@ -39,7 +47,7 @@ async def create_large_group(
         await _stage(partition, group_id, part)
     made_known = begin_operation(after=operation.id)
     group = await commit_create(partition, _publication(partition, document, made_known), document, made_known)
-    await announce_members(partition, group_id, "")
+    await announce_members(partition, group_id)
     return group
 
 
@@ -70,29 +78,33 @@ def _publication(partition: Partition, document: dict[str, Any], operation: Oper
     ]
 
 
-async def announce_members(partition: Partition, group_id: str, after: str) -> None:
+async def announce_members(partition: Partition, group_id: str) -> None:
     """Write the events of a new group's staged members, and forget that it is unfinished.
 
-    Each step stores its events together with how far it came, so that none is announced twice.
-
-    :param after: The key of the last membership already announced.
+    Each step stores its events together with how far it came, guarded, so that none is announced twice even when
+    the sweep and the request that made the group do this at once: the slower one stops.
     """
-    first, end = keys.member_range(group_id)
-    batch: list[Row] = []
+    progress = await partition.read(keys.unfinished(group_id))
+    if progress is None or progress.values["kind"] != ANNOUNCING:
+        return
+    after, (first, end) = str(progress.values["after"]), keys.member_range(group_id)
+    staged = [
+        keys.last_id(row.key)
+        async for row in partition.rows((f"{after}!" if after else first, end), select=("RowKey", "staged"))
+        if row.values.get("staged")
+    ]
+    try:
+        await _announce(partition, group_id, staged, progress.etag)
+    except (RowChangedError, RowMissingError):
+        return
+
+
+async def _announce(partition: Partition, group_id: str, member_ids: Sequence[str], etag: str) -> None:
     operation = begin_operation()
-    async for row in partition.rows((max(first, f"{after}!") if after else first, end)):
-        if row.values.get("staged"):
-            batch.append(row)
-        if len(batch) == _EVENTS_PER_ROW:
-            operation = await _announce(partition, group_id, batch, operation)
-            batch = []
-    if batch:
-        await _announce(partition, group_id, batch, operation)
-    await partition.commit([delete(keys.unfinished(group_id))])
-
-
-async def _announce(partition: Partition, group_id: str, rows: Sequence[Row], operation: Operation) -> Operation:
-    events = membership_events(group_id, [keys.last_id(row.key) for row in rows], ())
-    progress = merge(keys.unfinished(group_id), {"after": rows[-1].key})
-    await partition.commit([progress, outbox_insert(partition, operation, events, Tally())])
-    return begin_operation(after=operation.id)
+    for start in range(0, len(member_ids), _EVENTS_PER_ROW):
+        part = member_ids[start : start + _EVENTS_PER_ROW]
+        progress = merge(keys.unfinished(group_id), {"after": keys.membership(group_id, part[-1])}, etag)
+        events = outbox_insert(partition, operation, membership_events(group_id, part, ()), Tally())
+        etag = (await partition.commit([progress, events]))[0]
+        operation = begin_operation(after=operation.id)
+    await partition.commit([delete(keys.unfinished(group_id), etag)])

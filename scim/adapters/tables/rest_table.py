@@ -52,7 +52,7 @@ class RestTable:
         path = f"{self._path}(PartitionKey='{url_key(partition)}',RowKey='{url_key(key)}')"
         response = await self._send("GET", path, f"?$select={selected(select)}" if select else "")
         if response.status == _OK:
-            return decode_entity(_decoded(response), etag=response.headers.get("etag", ""))
+            return decode_entity(_decoded(response), select, etag=response.headers.get("etag", ""))
         if response.status == _NOT_FOUND and error_of(response.body)[0] not in TABLE_MISSING:
             return None
         raise _failure(response)
@@ -73,7 +73,7 @@ class RestTable:
 
     async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:
         """Return the existing ones of at most 14 rows. One storage request, more only when the service says so."""
-        possible = sorted({key for key in keys if is_possible_key(key)})
+        possible = [key for key in dict.fromkeys(keys) if is_possible_key(key)]
         if not possible:
             return {}
         query = f"$filter={quote(keys_filter(partition, possible), safe='')}"
@@ -112,7 +112,7 @@ class RestTable:
         response = await self._send("GET", f"{self._path}()", f"?{query}")
         if response.status != _OK:
             raise _failure(response)
-        rows = [decode_entity(entity) for entity in _decoded(response)["value"]]
+        rows = [decode_entity(entity, select) for entity in _decoded(response)["value"]]
         return RowPage(rows, _continuation(response.headers))
 
     async def _send(

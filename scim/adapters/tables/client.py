@@ -1,0 +1,74 @@
+"""One storage account: its tables, and the connections they share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from scim.adapters.tables.authorization import (
+    AccountKey,
+    Authorization,
+    BearerToken,
+    SharedKeyLite,
+    parse_connection_string,
+)
+from scim.adapters.tables.rest_table import RestTable
+from scim.adapters.tables.retrying_table import RetryingTable, with_retries
+from scim.adapters.tables.sdk_table import SdkTable
+from scim.adapters.tables.table import Table
+from scim.adapters.tables.transport import AiohttpTransport, Transport
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+
+
+class StorageAccount:
+    """Hands out tables; one per process, since connections and access token are kept in it."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        credential: AccountKey | AsyncTokenCredential,
+        *,
+        transport: Transport | None = None,
+        sdk: bool = False,
+    ) -> None:
+        """Keep what the tables need; nothing connects yet.
+
+        :param endpoint: The address of the Table service, like ``https://account.table.core.windows.net``.
+        :param sdk: Whether tables use the Azure SDK in place of the slim client.
+        :raises ValueError: When an access token would travel unencrypted.
+        """
+        if not isinstance(credential, AccountKey) and not endpoint.lower().startswith("https://"):
+            raise ValueError("An access token is only sent over https: set a table endpoint that begins with https://.")
+        self._endpoint = endpoint.rstrip("/")
+        self._credential = credential
+        self._authorization = _authorization(credential)
+        self._transport = transport or AiohttpTransport()
+        self._sdk = sdk
+
+    @classmethod
+    def from_connection_string(cls, text: str, *, transport: Transport | None = None, sdk: bool = False) -> Self:
+        """Return the account that a connection string names, with its key."""
+        account = parse_connection_string(text)
+        return cls(account.endpoint, account, transport=transport, sdk=sdk)
+
+    def table(self, name: str) -> Table:
+        """Return a table, whether it exists or not."""
+        if self._sdk:
+            return RetryingTable(SdkTable(self._transport, self._endpoint, name, self._credential))
+        return RetryingTable(self._rest_table(name))
+
+    async def create_table(self, name: str) -> None:
+        """Create a table unless it exists."""
+        await with_retries(self._rest_table(name).create_if_missing)
+
+    async def close(self) -> None:
+        """Close all connections; tables handed out open new ones when they are used again."""
+        await self._transport.close()
+
+    def _rest_table(self, name: str) -> RestTable:
+        return RestTable(self._transport, self._endpoint, name, self._authorization)
+
+
+def _authorization(credential: AccountKey | AsyncTokenCredential) -> Authorization:
+    return SharedKeyLite(credential) if isinstance(credential, AccountKey) else BearerToken(credential)

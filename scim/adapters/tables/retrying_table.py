@@ -1,0 +1,94 @@
+"""Repeats storage calls that may succeed the next time, within the time of the request."""
+
+from __future__ import annotations
+
+import math
+import random
+from asyncio import sleep
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
+
+from scim.adapters.tables.failures import AttemptFailedError
+from scim.adapters.tables.table import Row, RowPage, StorageUnavailableError, Table, TransactionRefusedError, Write
+from scim.resources.storage_scope import current_storage_scope
+
+MAX_RETRIES: Final = 3
+MAX_PAUSE: Final = 2.0
+_FIRST_PAUSE: Final = 0.2
+_DEFAULT_RETRY_AFTER: Final = 5
+
+T = TypeVar("T")
+
+
+class RetryingTable:
+    """A :class:`~scim.adapters.tables.table.Table` over one that tries once.
+
+    A commit is repeated even when it is not known whether an attempt was applied: the repetition then meets its own
+    writes, and the refusal says so (``uncertain``).
+    """
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def read(self, partition: str, key: str, *, select: Sequence[str] = ()) -> Row | None:
+        """Return a row, or None."""
+        return await with_retries(lambda: self._table.read(partition, key, select=select))
+
+    async def query(
+        self,
+        partition: str,
+        first: str,
+        end: str,
+        *,
+        select: Sequence[str] = (),
+        limit: int = 1000,
+        continuation: Mapping[str, str] | None = None,
+    ) -> RowPage:
+        """Return a page of the rows with ``first`` <= key < ``end``."""
+        return await with_retries(
+            lambda: self._table.query(partition, first, end, select=select, limit=limit, continuation=continuation)
+        )
+
+    async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:
+        """Return the existing ones of at most 14 rows."""
+        return await with_retries(lambda: self._table.read_many(partition, keys, select=select))
+
+    async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
+        """Apply all writes or none, and return the new ETags in order."""
+        return await with_retries(lambda: self._table.commit(partition, writes))
+
+
+async def with_retries(call: Callable[[], Awaitable[T]]) -> T:
+    """Return what the call returns, repeating it at most three times after failed attempts.
+
+    :raises TransactionRefusedError: With ``uncertain`` when an earlier attempt may have been applied.
+    :raises StorageUnavailableError: When no attempt succeeds, or no time is left for another.
+    """
+    scope = current_storage_scope()
+    uncertain = False
+    failures = 0
+    while True:
+        try:
+            return await call()
+        except TransactionRefusedError as refusal:
+            if uncertain and not refusal.uncertain:
+                raise type(refusal)(refusal.index, uncertain=True) from refusal
+            raise
+        except AttemptFailedError as failure:
+            uncertain = uncertain or failure.may_be_applied
+            pause = _pause(failure, failures)
+            if failures == MAX_RETRIES or pause >= scope.remaining():
+                raise _unavailable(failure) from failure
+        failures += 1
+        await sleep(pause)
+
+
+def _pause(failure: AttemptFailedError, failures: int) -> float:
+    longest: float = min(MAX_PAUSE, _FIRST_PAUSE * 2**failures)
+    jittered = random.uniform(longest / 2, longest)  # noqa: S311 - spreads retries, guards nothing
+    return max(jittered, failure.wait or 0.0)
+
+
+def _unavailable(failure: AttemptFailedError) -> StorageUnavailableError:
+    wait = _DEFAULT_RETRY_AFTER if failure.wait is None else max(1, math.ceil(failure.wait))
+    return StorageUnavailableError(str(failure), retry_after=wait)

@@ -1,0 +1,112 @@
+"""Directories as this process last read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scim.directories.directory import Directory, is_directory_id
+from scim.directories.errors import DirectoryStoreUnavailableError
+from scim.directories.interfaces import DirectoryReader
+from scim.provisioning.bounded_cache import BoundedCache
+from scim.provisioning.errors import ServiceUnavailableException
+from scim.provisioning.single_flight import SingleFlight
+
+FRESH_SECONDS = 30.0
+"""A change of a directory acts everywhere within this time."""
+STALE_SECONDS = 300.0
+"""A directory read no longer ago than this serves on while the store does not answer."""
+REREAD_SECONDS = 1.0
+"""A directory is read again, or tried again after a failure, no sooner than this."""
+CAPACITY = 4096
+"""How many directories, and how many ids without one, are remembered."""
+
+_MALFORMED = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedDirectory:
+    """A directory, or that there is none, as of the time its reading began."""
+
+    directory: Directory | None
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    at: float
+    retry_after: int
+
+
+class DirectoryCache:
+    """Reads directories through a cache; an id without a directory takes the same steps as one with.
+
+    Ids without a directory are remembered apart, so that guessing them forgets none that is in use.
+    """
+
+    def __init__(self, store: DirectoryReader, *, monotonic: Callable[[], float]) -> None:
+        self._store = store
+        self._monotonic = monotonic
+        self._known: BoundedCache[str, CachedDirectory] = BoundedCache(CAPACITY)
+        self._unknown: BoundedCache[str, CachedDirectory] = BoundedCache(CAPACITY)
+        self._failures: BoundedCache[str, _Failure] = BoundedCache(CAPACITY)
+        self._flights: SingleFlight[str, CachedDirectory] = SingleFlight()
+
+    async def get(self, directory_id: str) -> CachedDirectory:
+        """Return a directory read at most 30 s ago; at most 5 minutes ago while the store does not answer.
+
+        :raises ServiceUnavailableException: When there is none to serve on with.
+        """
+        key = _key(directory_id)
+        cached = self._cached(key)
+        if cached is not None and self._age(cached) < FRESH_SECONDS:
+            return cached
+        try:
+            return await self._read(key)
+        except ServiceUnavailableException:
+            if cached is not None and self._age(cached) < STALE_SECONDS:
+                return cached
+            raise
+
+    async def get_newer(self, directory_id: str, than: CachedDirectory) -> CachedDirectory:
+        """Return a directory read again, or ``than`` itself when that was read less than a second ago.
+
+        :raises ServiceUnavailableException: When the store does not answer: ``than`` may be out of date.
+        """
+        key = _key(directory_id)
+        latest = self._cached(key) or than
+        if latest.read_at > than.read_at or self._age(latest) < REREAD_SECONDS:
+            return latest
+        return await self._read(key)
+
+    def _cached(self, key: str) -> CachedDirectory | None:
+        return self._known.get(key) or self._unknown.get(key)
+
+    def _age(self, cached: CachedDirectory) -> float:
+        return self._monotonic() - cached.read_at
+
+    async def _read(self, key: str) -> CachedDirectory:
+        failure = self._failures.get(key)
+        if failure is not None and self._monotonic() - failure.at < REREAD_SECONDS:
+            raise ServiceUnavailableException(retry_after=failure.retry_after)
+        return await self._flights.run(key, lambda: self._load(key))
+
+    async def _load(self, key: str) -> CachedDirectory:
+        read_at = self._monotonic()
+        try:
+            directory = await self._store.directory(key)
+        except DirectoryStoreUnavailableError as error:
+            self._failures.put(key, _Failure(self._monotonic(), error.retry_after))
+            raise ServiceUnavailableException(retry_after=error.retry_after) from error
+        self._failures.remove(key)
+        return self._remember(key, CachedDirectory(directory, read_at))
+
+    def _remember(self, key: str, cached: CachedDirectory) -> CachedDirectory:
+        into, other = (self._unknown, self._known) if cached.directory is None else (self._known, self._unknown)
+        other.remove(key)
+        into.put(key, cached)
+        return cached
+
+
+def _key(directory_id: str) -> str:
+    return directory_id if is_directory_id(directory_id) else _MALFORMED

@@ -1,0 +1,152 @@
+"""The settings of the service, read once from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+DATA_STORAGE = "DataStorage"
+TABLE_SERVICE_URI = "DataStorage__tableServiceUri"
+QUEUE_SERVICE_URI = "DataStorage__queueServiceUri"
+CLIENT_ID = "DataStorage__clientId"
+SECRET_STORE = "SCIM_SECRET_STORE"  # noqa: S105 - the name of a setting
+PUBLIC_BASE_URL = "SCIM_PUBLIC_BASE_URL"
+TABLE_CLIENT = "SCIM_TABLE_CLIENT"
+
+SETTING_NAMES = (
+    DATA_STORAGE,
+    TABLE_SERVICE_URI,
+    QUEUE_SERVICE_URI,
+    CLIENT_ID,
+    SECRET_STORE,
+    PUBLIC_BASE_URL,
+    TABLE_CLIENT,
+)
+"""Every setting there is, as the reference documents them."""
+
+_LOCAL_HOSTS = ("127.0.0.1", "localhost")
+_ACCOUNT_PARTS = ("accountname", "tableendpoint", "usedevelopmentstorage")
+
+
+class SettingsError(Exception):
+    """A setting is missing or malformed; the text names it and says what to write, and never holds its value."""
+
+    def __init__(self, name: str, sentence: str) -> None:
+        super().__init__(f"{name}: {sentence}")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """How the data account is reached: by a connection string, or by the app's identity at two addresses."""
+
+    connection_string: str = field(default="", repr=False)
+    """Empty when the identity is used."""
+    table_service_uri: str = ""
+    queue_service_uri: str = ""
+    client_id: str = ""
+    """The client id of a user-assigned identity; empty for the system-assigned one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that differs between deployments."""
+
+    storage: StorageSettings
+    secret_store_file: Path
+    """Where secrets are kept locally."""
+    public_base_url: str = ""
+    """Scheme, host and path prefix under which callers reach the service; empty to use what each caller names."""
+    table_client: Literal["rest", "sdk"] = "rest"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Return the settings that an environment holds.
+
+        :raises SettingsError: For the first one that is missing or malformed.
+        """
+        values = {name: environment.get(name, "").strip() for name in SETTING_NAMES}
+        return cls(
+            storage=_storage(values),
+            secret_store_file=_secret_store_file(values[SECRET_STORE]),
+            public_base_url=_public_base_url(values[PUBLIC_BASE_URL]),
+            table_client=_table_client(values[TABLE_CLIENT]),
+        )
+
+
+def _storage(values: Mapping[str, str]) -> StorageSettings:
+    text, table_uri, queue_uri = values[DATA_STORAGE], values[TABLE_SERVICE_URI], values[QUEUE_SERVICE_URI]
+    if text and (table_uri or queue_uri):
+        raise SettingsError(DATA_STORAGE, f"remove either it or {TABLE_SERVICE_URI} and {QUEUE_SERVICE_URI}")
+    if text:
+        return StorageSettings(connection_string=_connection_string(text))
+    if not table_uri and not queue_uri:
+        raise SettingsError(
+            DATA_STORAGE,
+            "is missing: write the connection string of the storage account, or set "
+            f"{TABLE_SERVICE_URI} and {QUEUE_SERVICE_URI} to use the app's identity",
+        )
+    return StorageSettings(
+        table_service_uri=_service_uri(TABLE_SERVICE_URI, table_uri, "https://<account>.table.core.windows.net"),
+        queue_service_uri=_service_uri(QUEUE_SERVICE_URI, queue_uri, "https://<account>.queue.core.windows.net"),
+        client_id=values[CLIENT_ID],
+    )
+
+
+def _connection_string(text: str) -> str:
+    names = {part.partition("=")[0].strip().lower() for part in text.split(";")}
+    if names.isdisjoint(_ACCOUNT_PARTS):
+        raise SettingsError(
+            DATA_STORAGE, "is no connection string: write AccountName=…;AccountKey=…;… or UseDevelopmentStorage=true"
+        )
+    return text
+
+
+def _service_uri(name: str, text: str, example: str) -> str:
+    # The scheme is checked here because an identity's token is sent to this address.
+    if not _is_address(text, schemes=("https",)):
+        raise SettingsError(name, f"write the https address of the service, such as {example}")
+    return text.rstrip("/")
+
+
+def _secret_store_file(text: str) -> Path:
+    kind, _, path = text.partition(":")
+    if kind != "file" or not path:
+        reason = "is not supported" if text else "is missing"
+        raise SettingsError(SECRET_STORE, f"{reason}: write file:<path>, such as file:.local/secrets.json")
+    return Path(path).expanduser()
+
+
+def _public_base_url(text: str) -> str:
+    if not text:
+        return ""
+    example = "write the public address of the service, such as https://scim.example.com"
+    if not _is_address(text, schemes=("https", "http")):
+        raise SettingsError(PUBLIC_BASE_URL, example)
+    if text.endswith("/"):
+        raise SettingsError(PUBLIC_BASE_URL, f"{example}, without a slash at the end")
+    url = urlsplit(text)
+    if url.scheme == "http" and url.hostname not in _LOCAL_HOSTS:
+        raise SettingsError(PUBLIC_BASE_URL, f"{example}: http is only for {' and '.join(_LOCAL_HOSTS)}")
+    return text
+
+
+def _table_client(text: str) -> Literal["rest", "sdk"]:
+    if text in ("", "rest"):
+        return "rest"
+    if text == "sdk":
+        return "sdk"
+    raise SettingsError(TABLE_CLIENT, "write rest or sdk, or leave it out for rest")
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        url = urlsplit(text)
+        port_is_valid = url.port is None or url.port > 0
+    except ValueError:
+        return False
+    bare = not (url.query or url.fragment or "@" in url.netloc or "?" in text or "#" in text)
+    return url.scheme in schemes and bool(url.hostname) and port_is_valid and bare and " " not in text
