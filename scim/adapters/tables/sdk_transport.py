@@ -10,6 +10,7 @@ from azure.core.rest._http_response_impl_async import AsyncHttpResponseImpl  # p
 from yarl import URL
 
 from scim.adapters.tables.failures import attempt_timeout
+from scim.adapters.tables.limits import check_payload
 from scim.adapters.tables.transport import StorageRequest, StorageResponse, Transport
 
 
@@ -21,11 +22,13 @@ class SdkTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
     async def send(self, request: HttpRequest, **_: Any) -> AsyncHttpResponse:
         """Return the answer to a request of the SDK; ``ConnectionLostError`` passes through its pipeline."""
-        body = request.content or b""
+        content = request.content or b""
+        body = content.encode() if isinstance(content, str) else content
+        check_payload(len(body))
         # The SDK signs the URL in yarl's spelling, so it is sent in that spelling.
         url = str(URL(request.url))
         headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
-        sent = StorageRequest(request.method, url, headers, body.encode() if isinstance(body, str) else body)
+        sent = StorageRequest(request.method, url, headers, body)
         return _SdkResponse(request, await self._transport.send(sent, attempt_timeout()))
 
     async def open(self) -> None:
