@@ -8,12 +8,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import Literal
 
+from scim.adapters.tables.batch import BatchCodec
+from scim.adapters.tables.limits import MAX_PROPERTIES, check_payload, check_transaction, row_size
 from scim.adapters.tables.table import (
     MAX_ROW_BYTES,
-    MAX_TEXT_UNITS,
-    MAX_TRANSACTION_BYTES,
-    MAX_TRANSACTION_WRITES,
-    Int64,
     Row,
     RowChangedError,
     RowExistsError,
@@ -27,9 +25,6 @@ from scim.adapters.tables.table import (
 from scim.resources.storage_scope import current_storage_scope
 
 MAX_READ_MANY = 14
-MAX_PROPERTIES = 252
-MAX_KEY_BYTES = 1024
-_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 Operation = Literal["read", "query", "read_many", "commit"]
 
@@ -62,6 +57,8 @@ class MemoryTable:
     requests: list[Request] = field(default_factory=list)
     _partitions: dict[str, dict[str, Row]] = field(default_factory=dict)
     _ticks: count[int] = field(default_factory=lambda: count(1))
+    _opened: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _codec: BatchCodec = field(default_factory=lambda: BatchCodec("http://127.0.0.1/devstoreaccount1", "memory"))
 
     async def read(self, partition: str, key: str, *, select: Sequence[str] = ()) -> Row | None:
         request = self._serve("read", partition, (key,))
@@ -98,10 +95,11 @@ class MemoryTable:
         return {key: _selected(rows[key], select) for key in keys if key in rows}
 
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
-        _check_transaction(partition, writes)
+        check_transaction(partition, writes)
+        check_payload(len(self._codec.encode(partition, writes)))
         request = self._serve("commit", partition, tuple(write.key for write in writes))
         rows = dict(self._partitions.get(partition, {}))
-        etags = [self._apply(rows, index, write) for index, write in enumerate(writes)]
+        etags = [self._apply(partition, rows, index, write) for index, write in enumerate(writes)]
         self._partitions[partition] = rows
         self._answer(request)
         return etags
@@ -134,17 +132,17 @@ class MemoryTable:
         rows = self._partitions.get(partition, {})
         return [rows[key] for key in sorted(rows) if first <= key < end]
 
-    def _apply(self, rows: dict[str, Row], index: int, write: Write) -> str:
+    def _apply(self, partition: str, rows: dict[str, Row], index: int, write: Write) -> str:
         stored = rows.get(write.key)
         _check_state(stored, index, write)
         if write.kind == "delete":
             del rows[write.key]
             return ""
         kept = stored.values if stored is not None and write.kind == "merge" else {}
-        moment = (_EPOCH + timedelta(milliseconds=next(self._ticks))).isoformat(timespec="microseconds")
+        moment = (self._opened + timedelta(milliseconds=next(self._ticks))).isoformat(timespec="microseconds")
         etag = f"W/\"datetime'{moment}'\""
         row = Row(write.key, etag, {**kept, **_stored(write.values)}, moment)
-        if _row_bytes(row.key, row.values) > MAX_ROW_BYTES or len(row.values) > MAX_PROPERTIES:
+        if row_size(partition, row.key, row.values) > MAX_ROW_BYTES or len(row.values) > MAX_PROPERTIES:
             raise TransactionTooLargeError(f"row {row.key!r} is too large")
         rows[write.key] = row
         return etag
@@ -185,54 +183,8 @@ def _check_state(stored: Row | None, index: int, write: Write) -> None:
         raise RowChangedError(index, uncertain=False)
 
 
-def _check_transaction(partition: str, writes: Sequence[Write]) -> None:
-    if not 1 <= len(writes) <= MAX_TRANSACTION_WRITES:
-        raise TransactionTooLargeError(f"{len(writes)} writes in a transaction")
-    if len({write.key for write in writes}) != len(writes):
-        raise ValueError("a transaction names a row twice")
-    for write in writes:
-        _check_write(partition, write)
-    if sum(_row_bytes(write.key, write.values) for write in writes) > MAX_TRANSACTION_BYTES:
-        raise TransactionTooLargeError("the transaction is too large")
-
-
-def _check_write(partition: str, write: Write) -> None:
-    for text in (partition, write.key):
-        if len(text.encode("utf-16-le")) > MAX_KEY_BYTES or any(_forbidden(character) for character in text):
-            raise ValueError(f"{text!r} cannot be a key")
-    if write.kind != "insert" and not write.etag:
-        raise ValueError(f"{write.kind} of {write.key!r} requires no state: it would create a ghost row")
-    for name, value in write.values.items():
-        _check_value(name, value)
-
-
-def _check_value(name: str, value: Value) -> None:
-    if isinstance(value, str) and len(value.encode("utf-16-le", "surrogatepass")) > 2 * MAX_TEXT_UNITS:
-        raise TransactionTooLargeError(f"property {name} is too large")
-    if isinstance(value, bytes) and len(value) > 2 * MAX_TEXT_UNITS:
-        raise TransactionTooLargeError(f"property {name} is too large")
-    if isinstance(value, int) and not isinstance(value, Int64) and not -(2**31) <= value < 2**31:
-        raise ValueError(f"property {name} needs Int64")
-    if not isinstance(value, str | bool | int | float | bytes | datetime):
-        raise TypeError(f"property {name} cannot be stored")
-
-
-def _forbidden(character: str) -> bool:
-    return character in "/\\#?" or ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0
-
-
 def _stored(values: Mapping[str, Value]) -> dict[str, Value]:
     return {
         name: value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
         for name, value in values.items()
     }
-
-
-def _row_bytes(key: str, values: Mapping[str, Value]) -> int:
-    return 4 + 2 * len(key) + sum(8 + 2 * len(name) + _value_bytes(value) for name, value in values.items())
-
-
-def _value_bytes(value: Value) -> int:
-    if isinstance(value, str):
-        return len(value.encode("utf-16-le", "surrogatepass"))
-    return len(value) if isinstance(value, bytes) else 8
