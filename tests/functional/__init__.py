@@ -1,0 +1,1 @@
+"""Functional tests: whole parts of the service, from outside."""
