@@ -19,7 +19,7 @@ from scim2_models.path import Comparison, CompareOperator, FilterNode, LogicalEx
 
 from scim.provisioning.attribute_paths import AttributePath, resolve_path
 from scim.provisioning.document_reader import Document, read_for
-from scim.resources.filter import compile_value_filter
+from scim.resources.filter import compile_entry_filter
 from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.values import ABSENT, read_value
 
@@ -201,7 +201,7 @@ def _write_selected(holder: Entry, path: AttributePath, value: Any) -> None:
 def _matcher(path: AttributePath) -> Callable[[Any], bool]:
     if path.value_filter is None or path.attribute is None:
         raise InvalidPathException(detail=f"{path.text} selects no entries.")
-    return compile_value_filter(path.value_filter, path.attribute)
+    return compile_entry_filter(path.value_filter, path.attribute, path.text)
 
 
 def _write_entries(items: list[Any], selected: list[Any], path: AttributePath, value: Any) -> None:

@@ -1,8 +1,28 @@
-"""SCIM errors that the protocol library does not know."""
+"""Errors in SCIM form: those the protocol library does not know, and what storage errors mean to a caller."""
 
 from __future__ import annotations
 
-from scim2_models import SCIMException
+from collections.abc import Sequence
+
+from scim2_models import (
+    InvalidValueException,
+    NotFoundException,
+    PayloadTooLargeException,
+    SCIMException,
+    TooManyException,
+    UniquenessException,
+)
+
+from scim.resources.errors import (
+    LimitExceededError,
+    LostRaceError,
+    ResourceMissingError,
+    StorageUnavailableError,
+    TooManyMembersError,
+    TooManyRowsError,
+    UnknownMembersError,
+    ValueTakenError,
+)
 
 
 class ServiceUnavailableException(SCIMException):
@@ -14,3 +34,64 @@ class ServiceUnavailableException(SCIMException):
     def __init__(self, *, detail: str | None = None, retry_after: int = 5) -> None:
         super().__init__(detail=detail)
         self.retry_after = retry_after
+
+
+def scim_error(error: Exception) -> SCIMException | None:
+    """Return what a storage error is in SCIM, with a sentence that says what to change; None for an error of ours."""
+    match error:
+        case SCIMException():
+            return error
+        case ResourceMissingError():
+            return NotFoundException(detail=_missing(error.resource_id))
+        case ValueTakenError():
+            return UniquenessException(detail=_taken(error.attribute))
+        case UnknownMembersError():
+            return InvalidValueException(detail=_unknown_members(error.member_ids))
+        case TooManyMembersError():
+            return TooManyException(detail=_TOO_MANY_MEMBERS)
+        case TooManyRowsError():
+            return TooManyException(detail=_TOO_MANY_ROWS)
+        case LimitExceededError():
+            return PayloadTooLargeException(detail=error.limit)
+        case LostRaceError():
+            return ServiceUnavailableException(
+                detail="The resource is being changed by many requests at once. Repeat the request.", retry_after=1
+            )
+        case StorageUnavailableError():
+            return ServiceUnavailableException(retry_after=error.retry_after)
+        case _:
+            return None
+
+
+_TOO_MANY_MEMBERS = (
+    "The group has more members than one answer can hold. Read it with excludedAttributes=members, "
+    'and ask for a membership with the filter id eq "…" and members eq "…".'
+)
+_TOO_MANY_ROWS = (
+    "Answering this needs more than 10,000 resources to be read. Filter on userName, externalId, id, "
+    'emails[type eq "work"].value or a group\'s displayName, which are matched quickly, or page with a cursor.'
+)
+
+
+def _missing(resource_id: str) -> str:
+    return f"{shown(resource_id)} does not exist in this directory, or no longer."
+
+
+def _taken(attribute: str) -> str:
+    kind = "user" if attribute == "userName" else "group"
+    return (
+        f"Another {kind} of this directory has this {attribute}; letter case makes no difference. "
+        f"Give this {kind} another {attribute}, or delete the other {kind}."
+    )
+
+
+def _unknown_members(member_ids: Sequence[str]) -> str:
+    named = ", ".join(shown(member_id) for member_id in member_ids[:5])
+    more = f" and {len(member_ids) - 5} more" if len(member_ids) > 5 else ""  # noqa: PLR2004 - what a sentence can hold
+    return f"No user or group of this directory has the id {named}{more}. Provision the member first, then add it."
+
+
+def shown(text: str) -> str:
+    """Return a caller's text as an error shows it: in quotes, shortened, without control characters."""
+    printable = "".join(character if character.isprintable() else "�" for character in text[:60])
+    return f'"{printable}{"…" if len(text) > 60 else ""}"'  # noqa: PLR2004 - what a sentence can hold

@@ -10,16 +10,16 @@ blueprint = Blueprint()
 @blueprint.queue_trigger(arg_name="message", queue_name="relay-requests", connection="DataStorage")
 async def relay_directory(message: QueueMessage) -> None:
     """Move one directory's outbox into its feed."""
-    await application().relay_service.relay_message(message.get_body().decode())
+    await application().background.relay_directory(message.get_body().decode())
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
 async def sweep(timer: TimerRequest) -> None:
     """Finish what a crash or a lost message left, in every directory."""
-    await application().sweep.run()
+    await application().background.sweep()
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 3 * * *")
 async def retention(timer: TimerRequest) -> None:
     """Delete feed rows that are older than the retention."""
-    await application().retention.run()
+    await application().background.forget_old_events()

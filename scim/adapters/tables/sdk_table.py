@@ -121,7 +121,7 @@ def _sdk_credential(credential: AccountKey | AsyncTokenCredential) -> AzureNamed
 
 
 async def _answer(call: Awaitable[T]) -> T:
-    from azure.core.exceptions import AzureError, HttpResponseError
+    from azure.core.exceptions import AzureError, DeserializationError, HttpResponseError
 
     try:
         return await call
@@ -129,8 +129,8 @@ async def _answer(call: Awaitable[T]) -> T:
         raise AttemptFailedError(str(error), may_be_applied=error.sent) from error
     except HttpResponseError as error:
         raise _failure(error) from error
-    except HTTPException as error:
-        raise AttemptFailedError("Storage answered with something else than HTTP.", may_be_applied=True) from error
+    except (HTTPException, DeserializationError, AttributeError) as error:  # the SDK trips over what is no answer
+        raise AttemptFailedError("Storage answered with something unreadable.", may_be_applied=True) from error
     except AzureError as error:
         raise AttemptFailedError(f"No request was sent ({type(error).__name__}).", may_be_applied=False) from error
 

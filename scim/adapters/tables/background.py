@@ -1,0 +1,85 @@
+"""Work off the request path: relaying what is in outboxes, finishing what a crash left, forgetting what is old."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from scim.adapters.tables.feed import forget_old_events
+from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.relay import relay
+from scim.adapters.tables.unfinished import finish_operations
+from scim.directories.directory import Directory, DirectoryReference
+from scim.directories.interfaces import DirectoryStore
+from scim.resources.storage_scope import storage_scope
+
+_SECONDS_PER_DIRECTORY = 120.0
+
+_log = logging.getLogger("scim.background")
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundWork:
+    """What queue and timer triggers run. Every part may run on several machines at once, and stop at any point."""
+
+    directories: DirectoryStore
+    partition_of: Callable[[Directory], Partition]
+    complete_creation: Callable[[DirectoryReference], Awaitable[None]]
+    """Settles a directory whose creation a crash left half done."""
+
+    async def relay_directory(self, directory_id: str) -> None:
+        """Relay one directory after a change, and finish what its deletions left to do."""
+        directory = await self.directories.directory(directory_id)
+        if directory is not None:
+            await self._catch_up(directory)
+
+    async def sweep(self) -> None:
+        """Do for every directory what a lost message or a crash left undone.
+
+        A directory that fails does not keep the others waiting: it is logged, and swept again next time.
+        """
+        async for reference in self._references():
+            await self._attempt("sweep", reference, self._sweep_directory)
+
+    async def forget_old_events(self) -> None:
+        """Delete the feed rows of every directory that are older than the retention."""
+        async for reference in self._references():
+            await self._attempt("retention", reference, self._forget_events)
+
+    async def _references(self) -> AsyncIterator[DirectoryReference]:
+        continuation: Mapping[str, str] | None = None
+        while True:
+            page = await self.directories.list_directories(continuation)
+            for reference in page.references:
+                yield reference
+            continuation = page.continuation
+            if continuation is None:
+                return
+
+    async def _attempt(
+        self, work: str, reference: DirectoryReference, action: Callable[[DirectoryReference], Awaitable[None]]
+    ) -> None:
+        try:
+            with storage_scope(_SECONDS_PER_DIRECTORY):
+                await action(reference)
+        except Exception:
+            _log.exception("%s of directory %s failed; it is repeated next time", work, reference.directory_id)
+
+    async def _sweep_directory(self, reference: DirectoryReference) -> None:
+        if reference.creating:
+            await self.complete_creation(reference)
+        directory = await self.directories.directory(reference.directory_id)
+        if directory is not None:
+            await self._catch_up(directory)
+
+    async def _forget_events(self, reference: DirectoryReference) -> None:
+        directory = await self.directories.directory(reference.directory_id)
+        if directory is not None:
+            await forget_old_events(self.partition_of(directory))
+
+    async def _catch_up(self, directory: Directory) -> None:
+        partition = self.partition_of(directory)
+        await relay(partition)
+        if await finish_operations(partition):
+            await relay(partition)

@@ -1,0 +1,162 @@
+"""The one place that chooses implementations. Everything is made on first use, so that importing costs nothing."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from scim.settings import Settings
+
+if TYPE_CHECKING:
+    from scim.adapters.storage_queue import RelayRequests
+    from scim.adapters.tables.background import BackgroundWork
+    from scim.adapters.tables.client import StorageAccount
+    from scim.adapters.tables.directories import TableDirectoryStore
+    from scim.adapters.tables.partition import Partition
+    from scim.directories.directory import Directory
+    from scim.directories.interfaces import SecretStore
+    from scim.directories.service import DirectoryService
+    from scim.provisioning.endpoint import ProvisioningEndpoint
+    from scim.readiness import Readiness
+    from scim.resources.interfaces import ResourceStore
+
+RESOURCES_TABLE, DIRECTORIES_TABLE = "resources", "directories"
+
+
+class Application:
+    """The service of one process: its surfaces and what they stand on.
+
+    A test passes a part of its own by name, such as ``secret_store=…``; everything else is made as in production.
+    """
+
+    def __init__(self, settings: Settings, **parts: Any) -> None:
+        self.settings = settings
+        for name, part in parts.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"the application has no part named {name}")
+            self.__dict__[name] = part
+
+    @cached_property
+    def account(self) -> StorageAccount:
+        """The storage account that holds directories and resources."""
+        from scim.adapters.tables.client import StorageAccount
+
+        storage, sdk = self.settings.storage, self.settings.table_client == "sdk"
+        if storage.connection_string:
+            return StorageAccount.from_connection_string(storage.connection_string, sdk=sdk)
+        return StorageAccount(storage.table_service_uri, self.credential, sdk=sdk)
+
+    @cached_property
+    def credential(self) -> Any:
+        """The identity the app has in Azure; locally, the developer's az login."""
+        from azure.identity.aio import DefaultAzureCredential
+
+        client_id = self.settings.storage.client_id
+        return DefaultAzureCredential(managed_identity_client_id=client_id or None)
+
+    @cached_property
+    def directory_store(self) -> TableDirectoryStore:
+        """Where organizations and directories are kept."""
+        from scim.adapters.tables.directories import TableDirectoryStore
+
+        return TableDirectoryStore(self.account.table(DIRECTORIES_TABLE))
+
+    @cached_property
+    def secret_store(self) -> SecretStore:
+        """Where token values are kept."""
+        from scim.adapters.local_secrets import LocalSecretStore
+
+        return LocalSecretStore(self.settings.secret_store_file)
+
+    @cached_property
+    def directories(self) -> DirectoryService:
+        """What opens directories and hands out tokens."""
+        from scim.directories.service import DirectoryService
+        from scim.resources.identifiers import uuid7_hex
+
+        return DirectoryService(
+            self.directory_store, self.secret_store, now=lambda: datetime.now(UTC), new_id=uuid7_hex
+        )
+
+    @cached_property
+    def relay_requests(self) -> RelayRequests:
+        """What asks the relay for a directory after a change."""
+        from scim.adapters.storage_queue import RelayRequests, queue_sender
+
+        return RelayRequests(queue_sender(self._open_queue))
+
+    def _open_queue(self) -> Any:
+        from azure.storage.queue import TextBase64EncodePolicy
+        from azure.storage.queue.aio import QueueClient
+
+        from scim.adapters.storage_queue import QUEUE_NAME
+
+        storage, encoded = self.settings.storage, TextBase64EncodePolicy()
+        if storage.connection_string:
+            return QueueClient.from_connection_string(
+                storage.connection_string, QUEUE_NAME, message_encode_policy=encoded
+            )
+        return QueueClient(
+            storage.queue_service_uri, QUEUE_NAME, credential=self.credential, message_encode_policy=encoded
+        )
+
+    def partition_of(self, directory: Directory) -> Partition:
+        """Return the partition that holds a directory's resources."""
+        from scim.adapters.tables.partition import Partition
+
+        return Partition(self.account.table(RESOURCES_TABLE), directory.id, directory.organization_id)
+
+    def resources_of(self, directory: Directory) -> ResourceStore:
+        """Return the users and groups of a directory."""
+        from scim.adapters.tables.resource_store import TableResourceStore
+
+        return TableResourceStore(self.partition_of(directory), self.relay_requests.ask)
+
+    @cached_property
+    def provisioning(self) -> ProvisioningEndpoint:
+        """The SCIM surface."""
+        from scim.provisioning.authentication import Authenticator
+        from scim.provisioning.endpoint import ProvisioningEndpoint
+
+        authenticator = Authenticator(self.directory_store, self.secret_store)
+        return ProvisioningEndpoint(authenticator, self.resources_of, self.settings.public_base_url)
+
+    @cached_property
+    def background(self) -> BackgroundWork:
+        """What queue and timer triggers run."""
+        from scim.adapters.tables.background import BackgroundWork
+
+        return BackgroundWork(self.directory_store, self.partition_of, self.directories.complete_creation)
+
+    @cached_property
+    def readiness(self) -> Readiness:
+        """Whether Table Storage and the secret store answer."""
+        from scim.readiness import Readiness
+
+        return Readiness(
+            {
+                "tables": lambda: self.account.table(RESOURCES_TABLE).read("readiness", "readiness"),
+                "secrets": lambda: self.secret_store.list_versions("readiness"),
+            }
+        )
+
+    async def prepare_storage(self) -> None:
+        """Create the tables where nobody provisioned them: locally and in tests."""
+        for name in (RESOURCES_TABLE, DIRECTORIES_TABLE):
+            await self.account.create_table(name)
+
+    async def close(self) -> None:
+        """Finish what is under way and close connections."""
+        await self.relay_requests.close()
+        await self.account.close()
+
+
+@cache
+def application() -> Application:
+    """Return the application of this process, with settings from the environment.
+
+    :raises SettingsError: Naming a setting that is missing or malformed.
+    """
+    return Application(Settings.from_environment(os.environ))

@@ -1,0 +1,157 @@
+"""Bulk requests (RFC 7644 §3.7): operations one by one, each answered as the single request it stands for."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from scim2_models import InvalidSyntaxException, InvalidValueException, PayloadTooLargeException, SCIMException
+from scim2_server.bulk import BulkPlan, BulkStep
+
+from scim.provisioning.answers import error_body, json_text, location
+from scim.provisioning.errors import ServiceUnavailableException, scim_error
+from scim.provisioning.request import ScimRequest
+from scim.provisioning.service_provider import MAX_BULK_OPERATIONS
+from scim.resources.storage_scope import storage_scope
+from scim.web import WebRequest, WebResponse
+
+SECONDS = 45.0
+"""No operation begins later: Entra gives up after 60 seconds."""
+_REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+_RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+_ENDPOINTS = ("Users", "Groups")
+
+_log = logging.getLogger("scim.bulk")
+
+Dispatch = Callable[[ScimRequest], Awaitable[WebResponse]]
+
+
+class BulkItem(BaseModel):
+    """One operation of a bulk request, as sent."""
+
+    method: str
+    path: str
+    bulk_id: str | None = None
+    version: str | None = None
+    data: Any = None
+
+
+class CreatedResource(BaseModel):
+    """What a later operation needs of a resource that an earlier one created."""
+
+    id: str
+
+
+async def run_bulk(request: ScimRequest, dispatch: Dispatch) -> WebResponse:
+    """Answer a bulk request: each operation fails or succeeds for itself, until failOnErrors is reached."""
+    started = time.monotonic()
+    items, fail_on_errors = _read_bulk(request.payload)
+    plan = BulkPlan(items, fail_on_errors)  # type: ignore[arg-type]  # it needs of an operation what BulkItem has
+    for step in plan:
+        result, created = await _run(request, plan, step, dispatch, late=time.monotonic() - started > SECONDS)
+        plan.record(step, result, created)  # type: ignore[arg-type]  # it keeps the id of what was created
+    body = {"schemas": [_RESPONSE_URN], "Operations": [_outcome(result) for result in plan.outcomes()]}
+    return WebResponse(200, json_text(body).encode())
+
+
+def _read_bulk(payload: Any) -> tuple[list[BulkItem], int | None]:
+    members = {str(name).lower(): value for name, value in payload.items()} if isinstance(payload, Mapping) else {}
+    schemas, operations = members.get("schemas"), members.get("operations")
+    if not isinstance(schemas, list) or _REQUEST_URN.lower() not in [str(urn).lower() for urn in schemas]:
+        raise InvalidSyntaxException(detail=f'The body must hold "schemas": ["{_REQUEST_URN}"].')
+    if not isinstance(operations, list):
+        raise InvalidSyntaxException(detail='The body must hold "Operations" as a list.')
+    if len(operations) > MAX_BULK_OPERATIONS:
+        raise PayloadTooLargeException(detail=f"A bulk request may hold {MAX_BULK_OPERATIONS} operations; send fewer.")
+    fail_on_errors = members.get("failonerrors")
+    if fail_on_errors is not None and (not isinstance(fail_on_errors, int) or isinstance(fail_on_errors, bool)):
+        raise InvalidValueException(detail="failOnErrors must be a whole number.")
+    return [_read_item(operation) for operation in operations], fail_on_errors
+
+
+def _read_item(operation: Any) -> BulkItem:
+    if not isinstance(operation, Mapping):
+        raise InvalidSyntaxException(detail="Each of the Operations must be a JSON object.")
+    members = {str(name).lower(): value for name, value in operation.items()}
+    texts = {name: members.get(name) for name in ("method", "path", "bulkid", "version")}
+    if not all(value is None or isinstance(value, str) for value in texts.values()):
+        raise InvalidSyntaxException(detail="method, path, bulkId and version of an operation must be text.")
+    if not texts["method"] or not texts["path"]:
+        raise InvalidSyntaxException(detail="Each of the Operations needs a method and a path.")
+    return BulkItem(
+        method=texts["method"].upper(),
+        path=texts["path"],
+        bulk_id=texts["bulkid"],
+        version=texts["version"],
+        data=members.get("data"),
+    )
+
+
+async def _run(
+    request: ScimRequest, plan: BulkPlan, step: BulkStep, dispatch: Dispatch, *, late: bool
+) -> tuple[dict[str, Any], CreatedResource | None]:
+    item: Any = plan.operation(step)
+    result = {"method": item.method, "bulk_id": item.bulk_id, "path": item.path}
+    try:
+        if late:
+            raise ServiceUnavailableException(detail="There was no time left for this operation. Send it again.")
+        item = plan.resolve(step)
+        with storage_scope():
+            response = await dispatch(_single_request(request, item))
+    except Exception as error:  # noqa: BLE001 - whatever one operation meets is that operation's error
+        return {**result, **_failure(error)}, None
+    return _success(request, result, response)
+
+
+def _single_request(request: ScimRequest, item: BulkItem) -> ScimRequest:
+    """Return the request that a bulk operation stands for."""
+    segments = tuple(item.path.strip("/").split("/"))
+    expected: Literal[1, 2] = 1 if item.method == "POST" else 2
+    if item.method not in ("POST", "PUT", "PATCH", "DELETE") or segments[0] not in _ENDPOINTS or len(segments) != expected:
+        raise InvalidValueException(
+            detail="A bulk operation is a POST on /Users or /Groups, or a PUT, PATCH or DELETE on a resource below them."
+        )
+    if item.method == "POST" and not item.bulk_id:
+        raise InvalidValueException(detail="A POST in a bulk request needs a bulkId.")
+    headers = {"if-match": item.version} if item.version else {}
+    web = WebRequest(item.method, f"/{'/'.join(segments)}", {}, headers, b"", request.web.origin)
+    return replace(request, web=web, segments=segments, given_payload=item.data)
+
+
+def _success(
+    request: ScimRequest, result: dict[str, Any], response: WebResponse
+) -> tuple[dict[str, Any], CreatedResource | None]:
+    etag = response.headers.get("ETag")
+    versioned = {"version": etag} if etag else {}
+    if result["method"] != "POST":
+        resource_id = str(result["path"]).rpartition("/")[2]
+        return {**result, **versioned, "status": response.status, "location": location(request.base_url, resource_id)}, None
+    created = CreatedResource(id=json.loads(response.body)["id"])
+    where = response.headers["Location"]
+    return {**result, **versioned, "status": response.status, "location": where}, created
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    known = scim_error(error)
+    if known is None:
+        _log.error("bulk operation failed", exc_info=error)
+        known = SCIMException(detail="The operation failed for a reason on our side; it was logged.")
+        known.status = 500
+    return {"status": known.status, "response": error_body(known.status, known.detail, known.scim_type)}
+
+
+def _outcome(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the outcome of an operation as it is answered (RFC 7644 §3.7.3)."""
+    outcome = {"method": result["method"]}
+    for name, answered in (("bulk_id", "bulkId"), ("version", "version"), ("location", "location")):
+        if result.get(name):
+            outcome[answered] = result[name]
+    outcome["status"] = str(result["status"])
+    if "response" in result:
+        outcome["response"] = result["response"]
+    return outcome

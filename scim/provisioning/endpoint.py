@@ -1,0 +1,84 @@
+"""The SCIM surface: finds and authenticates the directory, answers the request, and says in the log what was done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from scim2_models import NotFoundException, SCIMException
+
+from scim.directories.directory import Directory
+from scim.provisioning.answers import error_answer
+from scim.provisioning.authentication import Authenticator
+from scim.provisioning.discovery import answer_service_provider_config
+from scim.provisioning.errors import scim_error
+from scim.provisioning.request import ScimRequest
+from scim.provisioning.request_log import LogEntry, begin_entry
+from scim.provisioning.routing import route
+from scim.provisioning.service_provider import service_provider
+from scim.resources.interfaces import ResourceStore
+from scim.resources.storage_scope import storage_scope
+from scim.web import WebRequest, WebResponse
+
+_log = logging.getLogger("scim.provisioning")
+_PREFIX = "/scim/v2/"
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisioningEndpoint:
+    """Answers every request below ``/scim/v2/``. One per process; it keeps nothing of a request."""
+
+    authenticator: Authenticator
+    store_of: Callable[[Directory], ResourceStore]
+    public_base_url: str = ""
+    """Scheme and host under which callers reach the service; empty to use what each caller names."""
+
+    async def answer(self, web: WebRequest) -> WebResponse:
+        """Return the answer to a request: never an exception, never a text of a library."""
+        entry = begin_entry(web)
+        with storage_scope() as scope:
+            try:
+                response = await self._answered(web, entry)
+            except Exception as error:  # noqa: BLE001 - the last place that can still answer in SCIM form
+                response = _failure(error)
+        entry.finish(response.status, scope.requests)
+        return replace(response, headers={**response.headers, "request-id": entry.correlation_id})
+
+    def unknown_path(self, web: WebRequest) -> WebResponse:
+        """Return the 404 for a path that belongs to no surface."""
+        return error_answer(
+            NotFoundException(
+                detail="There is nothing at this address. The Tenant URL has the form https://…/scim/v2/dir_…"
+            )
+        )
+
+    async def _answered(self, web: WebRequest, entry: LogEntry) -> WebResponse:
+        directory_id, *segments = web.path.removeprefix(_PREFIX).strip("/").split("/")
+        base_url = f"{self.public_base_url or web.origin}{_PREFIX}{directory_id}"
+        if segments == ["ServiceProviderConfig"] and web.method == "GET" and not web.query.get("filter"):
+            entry.operation = "service_provider_config"
+            return answer_service_provider_config(base_url)
+        directory = await self.authenticator.authenticate(directory_id, web.headers.get("authorization"))
+        entry.directory_id = directory.id
+        request = ScimRequest(
+            web=web,
+            directory=directory,
+            provider=service_provider(directory.attribute_mappings),
+            store=self.store_of(directory),
+            base_url=base_url,
+            segments=tuple(segments),
+        )
+        chosen = route(request)
+        entry.operation, entry.resource_type = chosen.operation, chosen.resource_type
+        return await chosen.answer(request)
+
+
+def _failure(error: Exception) -> WebResponse:
+    known = scim_error(error)
+    if known is not None:
+        return error_answer(known)
+    _log.error("request failed", exc_info=error)
+    unknown = SCIMException(detail="The request failed for a reason on our side; it was logged. Repeat it later.")
+    unknown.status = 500
+    return error_answer(unknown)

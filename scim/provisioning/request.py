@@ -1,0 +1,104 @@
+"""A request to a directory that is known and authenticated, as the operations see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
+
+from scim2_server.conditions import EntityTags
+
+from scim2_models import PreconditionFailedException
+
+from scim.directories.directory import Directory
+from scim.provisioning.request_body import read_body
+from scim.provisioning.service_provider import ServiceProvider
+from scim.resources.interfaces import ResourceStore
+from scim.resources.projection import Projection, read_projection
+from scim.resources.schema import ResourceSchema
+from scim.resources.stored_document import StoredDocument
+from scim.web import WebRequest
+
+
+@dataclass(frozen=True)
+class ScimRequest:
+    """One request, with the directory's schemas and store. A bulk operation is such a request, too."""
+
+    web: WebRequest
+    directory: Directory
+    provider: ServiceProvider
+    store: ResourceStore
+    base_url: str
+    """The Tenant URL: the root of the directory's SCIM endpoint, without a trailing slash."""
+    segments: tuple[str, ...] = ()
+    """The path below the Tenant URL."""
+    given_payload: Any = field(default=None)
+    """The parsed body, where it does not come from ``web``: the data of a bulk operation."""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method in upper case."""
+        return self.web.method
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query parameters."""
+        return self.web.query
+
+    @cached_property
+    def payload(self) -> Any:
+        """The JSON of the body.
+
+        :raises InvalidSyntaxException, PayloadTooLargeException: When it cannot be read.
+        """
+        return self.given_payload if self.given_payload is not None else read_body(self.web)
+
+    def projection(self, *schemas: ResourceSchema) -> Projection:
+        """Return what ``attributes`` and ``excludedAttributes`` ask for."""
+        return projection_of(self.query.get("attributes"), self.query.get("excludedAttributes"), schemas)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the request has a condition on the resource's version (RFC 7644 §3.14)."""
+        return bool(self.web.headers.get("if-match") or self.web.headers.get("if-none-match"))
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the request names the version it may change, so that a lost race is the caller's to resolve."""
+        tags = EntityTags.parse(self.web.headers.get("if-match"))
+        return tags is not None and not tags.any
+
+    def require_preconditions(self, stored: StoredDocument) -> None:
+        """Refuse a write whose If-Match or If-None-Match does not hold.
+
+        :raises PreconditionFailedException: With what to do.
+        """
+        if_match = EntityTags.parse(self.web.headers.get("if-match"))
+        if_none_match = EntityTags.parse(self.web.headers.get("if-none-match"))
+        etag = version_tag(stored.version)
+        if (if_match and not if_match.matches(etag)) or (if_none_match and if_none_match.matches(etag)):
+            raise changed_since()
+
+    def is_unmodified(self, stored: StoredDocument) -> bool:
+        """Tell whether a GET can be answered with 304: the caller has this version."""
+        if_none_match = EntityTags.parse(self.web.headers.get("if-none-match"))
+        return if_none_match is not None and if_none_match.matches(version_tag(stored.version))
+
+
+@lru_cache(maxsize=1024)
+def projection_of(attributes: str | None, excluded: str | None, schemas: tuple[ResourceSchema, ...]) -> Projection:
+    """Return a projection; callers ask for the same few again and again."""
+    return read_projection(attributes, excluded, schemas)
+
+
+def version_tag(version: str) -> str:
+    """Return the ETag of a version: weak, as SCIM prefers (RFC 7644 §3.14)."""
+    return f'W/"{version}"'
+
+
+def changed_since() -> PreconditionFailedException:
+    """Return the error for a version that is not the resource's any more."""
+    return PreconditionFailedException(
+        detail="The resource changed since the version in If-Match. Read it again and repeat the change."
+    )

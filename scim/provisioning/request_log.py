@@ -1,0 +1,59 @@
+"""One structured line per request: what was asked and how it went; never a token, a body or a name."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from dataclasses import dataclass, field
+
+from scim.web import WebRequest
+
+_log = logging.getLogger("scim.requests")
+_CORRELATION_HEADERS = ("x-ms-client-request-id", "client-request-id", "x-request-id")
+_MAX_CORRELATION_LENGTH = 64
+
+
+def correlation_id(web: WebRequest) -> str:
+    """Return the id under which the caller knows the request (Entra sends one), or a new one."""
+    for name in _CORRELATION_HEADERS:
+        given = web.headers.get(name, "")
+        if 0 < len(given) <= _MAX_CORRELATION_LENGTH and given.isascii() and given.replace("-", "").isalnum():
+            return given
+    return str(uuid.uuid4())
+
+
+@dataclass(slots=True)
+class LogEntry:
+    """What is known of one request while it is answered."""
+
+    correlation_id: str
+    method: str
+    operation: str = "unknown"
+    resource_type: str = ""
+    directory_id: str = ""
+    """Empty until the request is authenticated: an id that a caller made up is not repeated."""
+    started: float = field(default_factory=time.perf_counter)
+
+    def finish(self, status: int, storage_requests: int) -> None:
+        """Write the line."""
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        line = {
+            "event": "scim_request",
+            "operation": self.operation,
+            "method": self.method,
+            "directory_id": self.directory_id,
+            "resource_type": self.resource_type,
+            "status": status,
+            "duration_ms": round((time.perf_counter() - self.started) * 1000, 1),
+            "storage_requests": storage_requests,
+            "correlation_id": self.correlation_id,
+        }
+        _log.info(json.dumps(line, separators=(",", ":")))
+
+
+def begin_entry(web: WebRequest) -> LogEntry:
+    """Return the entry of a request that begins."""
+    return LogEntry(correlation_id(web), web.method)

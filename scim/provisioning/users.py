@@ -1,0 +1,111 @@
+"""The operations on a user: each reads, decides and commits one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from scim.provisioning.answers import no_content, resource_answer, shown_text
+from scim.provisioning.document_patch import PatchOperation, apply_operation
+from scim.provisioning.document_reader import Document, read_resource, require_complete
+from scim.provisioning.documents import attributes_of, complete_document, same_document
+from scim.provisioning.patch_request import read_patch
+from scim.provisioning.races import decided_anew
+from scim.provisioning.request import ScimRequest, version_tag
+from scim.resources.errors import ResourceMissingError
+from scim.resources.identifiers import begin_operation, new_resource_id
+from scim.resources.membership import Member
+from scim.resources.projection import Projection
+from scim.resources.stored_document import StoredDocument
+from scim.web import WebResponse
+
+
+async def create_user(request: ScimRequest) -> WebResponse:
+    """Create a user (RFC 7644 §3.3) and answer 201 with it."""
+    schema = request.provider.user
+    projection = request.projection(schema)
+    read = read_resource(request.payload, schema)
+    document = complete_document(read.document, new_resource_id("User"), schema)
+    operation = begin_operation()
+    stored = await decided_anew(request, lambda: request.store.create_user(document, operation))
+    return resource_answer(201, await _text(request, stored, projection), stored, request)
+
+
+async def read_user(request: ScimRequest, user_id: str) -> WebResponse:
+    """Answer a user (RFC 7644 §3.4.1), or 304 when the caller has this version."""
+    projection = request.projection(request.provider.user)
+    stored = await existing_user(request, user_id)
+    if request.is_unmodified(stored):
+        return WebResponse(304, headers={"ETag": version_tag(stored.version)})
+    return resource_answer(200, await _text(request, stored, projection), stored, request)
+
+
+async def replace_user(request: ScimRequest, user_id: str) -> WebResponse:
+    """Replace a user's attributes (RFC 7644 §3.5.1) and answer 200 with it."""
+    schema = request.provider.user
+    read = read_resource(request.payload, schema)
+    return await _change(request, user_id, lambda _: complete_document(read.document, user_id, schema))
+
+
+async def patch_user(request: ScimRequest, user_id: str) -> WebResponse:
+    """Apply PATCH operations to a user (RFC 7644 §3.5.2) and answer 200 with it."""
+    operations = read_patch(request.payload, request.provider.user)
+    return await _change(request, user_id, lambda stored: _patched(request, stored, operations))
+
+
+async def delete_user(request: ScimRequest, user_id: str) -> WebResponse:
+    """Delete a user (RFC 7644 §3.6) and answer 204."""
+
+    async def attempt() -> WebResponse:
+        stored = await existing_user(request, user_id)
+        request.require_preconditions(stored)
+        await request.store.delete_user(stored)
+        return no_content()
+
+    return await decided_anew(request, attempt)
+
+
+async def existing_user(request: ScimRequest, user_id: str) -> StoredDocument:
+    """Return a stored user.
+
+    :raises ResourceMissingError: When there is none.
+    """
+    stored = await request.store.read("User", user_id)
+    if stored is None:
+        raise ResourceMissingError(user_id)
+    return stored
+
+
+async def _change(request: ScimRequest, user_id: str, change: Callable[[StoredDocument], Document]) -> WebResponse:
+    projection = request.projection(request.provider.user)
+
+    async def attempt() -> StoredDocument:
+        before = await existing_user(request, user_id)
+        request.require_preconditions(before)
+        after = change(before)
+        if same_document(before.document(), after):
+            return before
+        return await request.store.replace_user(before, after, begin_operation(after=before.version))
+
+    stored = await decided_anew(request, attempt)
+    return resource_answer(200, await _text(request, stored, projection), stored, request)
+
+
+def _patched(request: ScimRequest, stored: StoredDocument, operations: Sequence[PatchOperation]) -> Document:
+    schema = request.provider.user
+    attributes = attributes_of(stored.document())
+    for operation in operations:
+        apply_operation(attributes, operation, schema)
+    require_complete(attributes, schema)
+    return complete_document(attributes, stored.id, schema)
+
+
+async def _text(request: ScimRequest, stored: StoredDocument, projection: Projection) -> str:
+    references = await group_references(request, stored.id, projection)
+    return shown_text(stored, request, request.provider.user, projection, references)
+
+
+async def group_references(request: ScimRequest, user_id: str, projection: Projection) -> Mapping[str, list[Member]]:
+    """Return a user's groups when the answer shows them: they are returned on request only, and cost a query."""
+    if projection.is_default or not projection.needs_groups:
+        return {}
+    return {"groups": [Member(group_id) for group_id in await request.store.groups_of(user_id)]}
