@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -40,6 +40,8 @@ class Directory:
     """Grows whenever the mappings change; documents name the revision they were arranged by."""
     data_account: str = DEFAULT_DATA_ACCOUNT
     """The storage account that holds the partition, by its name in the settings."""
+    cursor_secret: str = field(default="", repr=False)
+    """Random text from which the keys of this directory's cursors derive, so that none is valid in another."""
 
     def __post_init__(self) -> None:
         """Refuse a malformed name, provider or number of mappings."""

@@ -183,6 +183,7 @@ class DirectoryService:
             status="active",
             created=now,
             changed=now,
+            cursor_secret=self._random_bytes(16).hex(),
             tokens=(record_of(token, now),),
             attribute_mappings=mappings,
             data_account=self._data_account,

@@ -52,6 +52,7 @@ def directory_values(directory: Directory) -> dict[str, Value]:
         **{f"mappings{number}": part for number, part in enumerate(parts)},
         "mapping_revision": directory.mapping_revision,
         "data_account": directory.data_account,
+        "cursor_secret": directory.cursor_secret,
     }
 
 
@@ -70,6 +71,7 @@ def directory_of(directory_id: str, values: Mapping[str, Any]) -> Directory:
         attribute_mappings=tuple(map(AttributeMapping.from_json, json.loads(mappings))),
         mapping_revision=values["mapping_revision"],
         data_account=values["data_account"],
+        cursor_secret=values["cursor_secret"],
     )
 
 
