@@ -8,14 +8,12 @@ from enum import IntEnum, StrEnum
 
 import pytest
 
-from scim.adapters.tables.client import StorageAccount
 from scim.adapters.tables.table import (
     Int64,
     Row,
     RowChangedError,
     RowExistsError,
     RowMissingError,
-    StorageUnavailableError,
     Table,
     TransactionRefusedError,
     TransactionTooLargeError,
@@ -27,7 +25,6 @@ from scim.adapters.tables.table import (
     replace,
 )
 from scim.resources.storage_scope import storage_scope
-from tests.contract.table_fixtures import TABLE
 from tests.faults import FaultyTransport
 
 VALUES: dict[str, Value] = {
@@ -135,18 +132,6 @@ async def test_a_key_that_cannot_exist_is_read_as_missing_without_a_request(
     assert await table.read(key, "row") is None
     assert await table.read_many(partition, [key]) == {}
     assert faults.count() == 0
-
-
-async def test_a_missing_table_is_no_missing_row(account: StorageAccount, partition: str) -> None:
-    table = account.table("absent")
-    for call in (
-        table.read(partition, "row"),
-        table.query(partition, "a", "b"),
-        table.commit(partition, [insert("row", {})]),
-        table.commit(partition, [merge("row", {})]),
-    ):
-        with pytest.raises(StorageUnavailableError, match="TableNotFound"):
-            await call
 
 
 async def test_a_range_has_its_start_and_not_its_end(table: Table, partition: str) -> None:
@@ -304,9 +289,3 @@ async def test_each_call_is_one_storage_request(table: Table, partition: str) ->
         await table.query(partition, "a", "c")
         await table.read_many(partition, ["a", "b"])
         assert scope.requests == 5
-
-
-async def test_creating_a_table_again_changes_nothing(account: StorageAccount, table: Table, partition: str) -> None:
-    await seed(table, partition, "a")
-    await account.create_table(TABLE)
-    assert await keys_in(table, partition) == ["a"]

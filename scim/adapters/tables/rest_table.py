@@ -29,7 +29,12 @@ _ACCEPTED: Final = 202
 _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
-_MINIMAL_METADATA: Final = "application/json;odata=minimalmetadata"
+_HEADERS: Final = {
+    "Accept": "application/json;odata=minimalmetadata",
+    "x-ms-version": "2019-02-02",
+    "DataServiceVersion": "3.0",
+    "MaxDataServiceVersion": "3.0;NetFx",
+}
 
 
 class RestTable:
@@ -118,7 +123,7 @@ class RestTable:
     async def _send(
         self, method: str, path: str, query: str = "", *, content_type: str = "", body: bytes = b""
     ) -> StorageResponse:
-        headers = {"Accept": _MINIMAL_METADATA, "x-ms-version": "2019-02-02", "DataServiceVersion": "3.0"}
+        headers = dict(_HEADERS)
         if content_type:
             headers["Content-Type"] = content_type
         await self._authorization.authorize(headers, path)
