@@ -38,7 +38,7 @@ class Readiness:
 async def _passes(check: Check) -> bool:
     try:
         await check()
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever fails, the part is not ready
         _log.exception("a readiness check failed")
         return False
     return True

@@ -43,7 +43,7 @@ def published_text(stored: StoredDocument, base_url: str, references: Mapping[st
         for name, members in references.items()
         if members
     ]
-    return f"{text[:-1]}{''.join(listed)},\"meta\":{_meta_text(stored, base_url)}}}"
+    return f'{text[:-1]}{"".join(listed)},"meta":{_meta_text(stored, base_url)}}}'
 
 
 def _reference_text(member: Member, base_url: str, attribute: str) -> str:

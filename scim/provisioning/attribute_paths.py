@@ -48,12 +48,11 @@ def resolve_path(text: str, schema: ResourceSchema) -> AttributePath:
     if whole is not None:
         return whole
     node = _parse(text)
-    value_filter, sub_name = None, None
     if isinstance(node, ValuePath):
-        node, value_filter, sub_name = node.attr_path, node.val_filter, node.sub_attr
-    if not isinstance(node, AttrPath):
-        raise InvalidPathException(detail=f"{_shown(text)} is a comparison; a path names an attribute.")
-    return _place(text, node, value_filter, sub_name or node.sub_attr, schema)
+        return _place(text, node.attr_path, node.val_filter, node.sub_attr, schema)
+    if isinstance(node, AttrPath):
+        return _place(text, node, None, node.sub_attr, schema)
+    raise InvalidPathException(detail=f"{_shown(text)} is a comparison; a path names an attribute.")
 
 
 def _whole_extension(text: str, schema: ResourceSchema) -> AttributePath | None:
@@ -73,7 +72,8 @@ def _parse(text: str) -> object:
         return Path(text).ast
     except (ValueError, InvalidPathException, RecursionError) as error:
         raise InvalidPathException(
-            detail=f"{_shown(text)} is not an attribute path; write it like name.givenName or emails[type eq \"work\"].value."
+            detail=f"{_shown(text)} is not an attribute path; "
+            'write it like name.givenName or emails[type eq "work"].value.'
         ) from error
 
 
@@ -100,6 +100,6 @@ def _place(
 
 
 def _short_name(name: str, schema: ResourceSchema) -> tuple[Attribute | None, str | None]:
-    """Return the enterprise attribute of a name without URN: Entra uses the path ``manager``, its guide ``department``."""
+    """Return the enterprise attribute of a name without URN: Entra sends ``manager``, its guide ``department``."""
     attribute = schema.attribute(name, ENTERPRISE_URN)
     return (attribute, ENTERPRISE_URN) if attribute else (None, None)

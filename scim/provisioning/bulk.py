@@ -98,8 +98,7 @@ async def _run(
     item: Any = plan.operation(step)
     result = {"method": item.method, "bulk_id": item.bulk_id, "path": item.path}
     try:
-        if late:
-            raise ServiceUnavailableException(detail="There was no time left for this operation. Send it again.")
+        _require_time(late=late)
         item = plan.resolve(step)
         with storage_scope():
             response = await dispatch(_single_request(request, item))
@@ -108,13 +107,22 @@ async def _run(
     return _success(request, result, response)
 
 
+def _require_time(*, late: bool) -> None:
+    if late:
+        raise ServiceUnavailableException(detail="There was no time left for this operation. Send it again.")
+
+
 def _single_request(request: ScimRequest, item: BulkItem) -> ScimRequest:
     """Return the request that a bulk operation stands for."""
     segments = tuple(item.path.strip("/").split("/"))
     expected: Literal[1, 2] = 1 if item.method == "POST" else 2
-    if item.method not in ("POST", "PUT", "PATCH", "DELETE") or segments[0] not in _ENDPOINTS or len(segments) != expected:
+    if (
+        item.method not in ("POST", "PUT", "PATCH", "DELETE")
+        or segments[0] not in _ENDPOINTS
+        or len(segments) != expected
+    ):
         raise InvalidValueException(
-            detail="A bulk operation is a POST on /Users or /Groups, or a PUT, PATCH or DELETE on a resource below them."
+            detail="A bulk operation is a POST on /Users or /Groups, or a PUT, PATCH or DELETE on a resource there."
         )
     if item.method == "POST" and not item.bulk_id:
         raise InvalidValueException(detail="A POST in a bulk request needs a bulkId.")
@@ -130,7 +138,12 @@ def _success(
     versioned = {"version": etag} if etag else {}
     if result["method"] != "POST":
         resource_id = str(result["path"]).rpartition("/")[2]
-        return {**result, **versioned, "status": response.status, "location": location(request.base_url, resource_id)}, None
+        return {
+            **result,
+            **versioned,
+            "status": response.status,
+            "location": location(request.base_url, resource_id),
+        }, None
     created = CreatedResource(id=json.loads(response.body)["id"])
     where = response.headers["Location"]
     return {**result, **versioned, "status": response.status, "location": where}, created

@@ -41,9 +41,7 @@ def _located(document: dict[str, Any], url: str, kind: str) -> dict[str, Any]:
     return {**document, "meta": {"resourceType": kind, "location": url}}
 
 
-def _listed_or_one(
-    request: ScimRequest, documents: list[dict[str, Any]], wanted: str | None, kind: str
-) -> WebResponse:
+def _listed_or_one(request: ScimRequest, documents: list[dict[str, Any]], wanted: str | None, kind: str) -> WebResponse:
     if request.query.get("filter"):
         raise ForbiddenException(detail="Discovery endpoints cannot be filtered (RFC 7644 §4); leave the filter out.")
     if wanted is None:

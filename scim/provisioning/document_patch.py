@@ -5,28 +5,24 @@ Works on the stored JSON: values that no schema declares obey the same operation
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scim2_models import (
-    InvalidPathException,
     InvalidValueException,
     MutabilityException,
     NoTargetException,
 )
-from scim2_models.path import Comparison, CompareOperator, FilterNode, LogicalExpr, LogicalOperator
 
 from scim.provisioning.attribute_paths import AttributePath, resolve_path
 from scim.provisioning.document_reader import Document, read_for
-from scim.resources.filter import compile_entry_filter
+from scim.provisioning.entry_selection import Entry, appended, assign, merged, without_selected, write_selected
 from scim.resources.schema import Attribute, ResourceSchema
-from scim.resources.values import ABSENT, read_value
+from scim.resources.values import ABSENT
 
 _IGNORED = frozenset({"schemas", "password"})
 """``schemas`` is computed from what is present; a password is accepted and never kept."""
-
-Entry = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ def _write(document: Document, path: AttributePath, value: Any, op: str) -> None
     _refuse_read_only(path)
     holder = document if path.urn is None else document.setdefault(path.urn, {})
     if path.value_filter is not None:
-        _write_selected(holder, path, value)
+        write_selected(holder, path, value)
     elif path.sub is not None:
         _write_sub_attribute(holder, path, value)
     else:
@@ -115,39 +111,11 @@ def _write_attribute(holder: Entry, path: AttributePath, value: Any, op: str) ->
         if op == "replace":
             _unassign(holder, path)
     elif attribute.multi_valued and op == "add" and isinstance(current, list):
-        holder[path.key] = _appended(current, read)
+        holder[path.key] = appended(current, read)
     elif attribute.type == "complex" and isinstance(current, dict) and isinstance(read, dict):
-        holder[path.key] = _merged(attribute, current, value, path)
+        holder[path.key] = merged(attribute, current, value, path)
     else:
         holder[path.key] = read
-
-
-def _appended(current: list[Any], added: list[Any]) -> list[Any]:
-    new = [item for item in added if item not in current]
-    if any(isinstance(item, dict) and item.get("primary") is True for item in new):
-        current = [_not_primary(item) for item in current]
-    return [*current, *new]
-
-
-def _not_primary(item: Any) -> Any:
-    return {**item, "primary": False} if isinstance(item, dict) and item.get("primary") is True else item
-
-
-def _merged(attribute: Attribute, current: Entry, value: Any, path: AttributePath) -> Entry:
-    """Return a complex value with the given sub-attributes written and the others kept (RFC 7644 §3.5.2.3)."""
-    merged = dict(current)
-    for name, item in (value if isinstance(value, Mapping) else {"value": value}).items():
-        sub = attribute.sub_attribute(name) or Attribute(name, "string", lenient=True)
-        if sub.mutability != "readOnly":
-            _assign(merged, sub.name, read_value(sub, item, f"{path.text}.{sub.name}"))
-    return merged
-
-
-def _assign(entry: Entry, key: str, value: Any) -> None:
-    if value is ABSENT:
-        entry.pop(key, None)
-    else:
-        entry[key] = value
 
 
 def _unassign(holder: Entry, path: AttributePath) -> None:
@@ -164,7 +132,7 @@ def _write_sub_attribute(holder: Entry, path: AttributePath, value: Any) -> None
         return
     if isinstance(current, list):
         for entry in _entries(current):
-            _assign(entry, sub.name, read)
+            assign(entry, sub.name, read)
         holder[path.key] = [entry for entry in current if entry != {}]
     elif read is not ABSENT:
         entry = {**(current if isinstance(current, dict) else {}), sub.name: read}
@@ -177,79 +145,6 @@ def _write_sub_attribute(holder: Entry, path: AttributePath, value: Any) -> None
 
 def _entries(items: list[Any]) -> list[Entry]:
     return [item for item in items if isinstance(item, dict)]
-
-
-def _write_selected(holder: Entry, path: AttributePath, value: Any) -> None:
-    """Write into the entries a filter selects; where none matches, create the entry it describes (Entra expects it)."""
-    matches = _matcher(path)
-    current = holder.get(path.key)
-    items = list(current) if isinstance(current, list) else []
-    selected = [item for item in items if matches(item)]
-    if selected:
-        _write_entries(items, selected, path, value)
-    else:
-        created = _described_entry(path, value)
-        if created is None:
-            return
-        items = _appended(items, [created])
-    kept = [item for item in items if item != {}]
-    holder[path.key] = kept
-    if not kept:
-        del holder[path.key]
-
-
-def _matcher(path: AttributePath) -> Callable[[Any], bool]:
-    if path.value_filter is None or path.attribute is None:
-        raise InvalidPathException(detail=f"{path.text} selects no entries.")
-    return compile_entry_filter(path.value_filter, path.attribute, path.text)
-
-
-def _write_entries(items: list[Any], selected: list[Any], path: AttributePath, value: Any) -> None:
-    for item in selected:
-        changed = _changed_entry(item, path, value)
-        items[next(index for index, other in enumerate(items) if other is item)] = changed
-        if changed.get("primary") is True and item.get("primary") is not True:
-            items[:] = [other if other is changed else _not_primary(other) for other in items]
-
-
-def _changed_entry(entry: Any, path: AttributePath, value: Any) -> Entry:
-    if not isinstance(entry, dict) or path.attribute is None:
-        raise InvalidPathException(detail=f"{path.text} selects plain values; name the whole attribute instead.")
-    if path.sub is None:
-        if not isinstance(value, Mapping):
-            raise InvalidValueException(detail=f"The value for {path.text} must be an object with sub-attributes.")
-        return _merged(path.attribute, entry, value, path)
-    changed = dict(entry)
-    _assign(changed, path.sub.name, read_for(path, value))
-    return changed
-
-
-def _described_entry(path: AttributePath, value: Any) -> Entry | None:
-    described = _equalities(path.value_filter)
-    if described is None or path.attribute is None:
-        raise NoTargetException(detail=f"No value matches {path.text}, and its filter describes none to create.")
-    start = {
-        sub.name: read_value(sub, item, path.text)
-        for name, item in described.items()
-        if (sub := path.attribute.sub_attribute(name) or Attribute(name, "string", lenient=True))
-    }
-    entry = _changed_entry(start, path, value)
-    if entry == start and path.sub is not None and path.sub.name not in start:
-        return None
-    if not _matcher(path)(entry):
-        raise InvalidValueException(detail=f"The value contradicts the filter of {path.text}.")
-    return entry
-
-
-def _equalities(node: FilterNode | None) -> dict[str, Any] | None:
-    """Return the sub-attribute values that a filter of ``eq`` joined by ``and`` describes, or None for another filter."""
-    terms = node.terms if isinstance(node, LogicalExpr) and node.op is LogicalOperator.and_ else (node,)
-    described: dict[str, Any] = {}
-    for term in terms:
-        if not isinstance(term, Comparison) or term.op is not CompareOperator.eq or term.attr_path.sub_attr:
-            return None
-        described[term.attr_path.attr] = term.value
-    return described
 
 
 def _remove(document: Document, path: AttributePath, value: Any) -> None:
@@ -267,18 +162,23 @@ def _remove(document: Document, path: AttributePath, value: Any) -> None:
 
 def _remove_from(holder: Entry, path: AttributePath, value: Any) -> None:
     current = holder[path.key]
-    if path.value_filter is None and path.sub is None:
-        if value in (None, "") or not isinstance(current, list):
-            _unassign(holder, path)
-            return
-        kept = [item for item in current if not _named_by(item, value)]
-    elif isinstance(current, list):
-        kept = _without_selected(current, path)
-    else:
-        kept = {key: item for key, item in current.items() if path.sub is None or key != path.sub.name}
-    holder[path.key] = kept
-    if not kept:
+    whole = path.value_filter is None and path.sub is None
+    if whole and (value in (None, "") or not isinstance(current, list)):
+        _unassign(holder, path)
+        return
+    holder[path.key] = _what_is_left(current, path, value, whole=whole)
+    if not holder[path.key]:
         del holder[path.key]
+
+
+def _what_is_left(current: Any, path: AttributePath, value: Any, *, whole: bool) -> Any:
+    if whole:
+        return [item for item in current if not _named_by(item, value)]
+    if isinstance(current, list):
+        return without_selected(current, path)
+    if isinstance(current, dict):
+        return {key: item for key, item in current.items() if path.sub is None or key != path.sub.name}
+    return current
 
 
 def _named_by(item: Any, value: Any) -> bool:
@@ -290,18 +190,6 @@ def _named_by(item: Any, value: Any) -> bool:
         elif item == named:
             return True
     return False
-
-
-def _without_selected(items: list[Any], path: AttributePath) -> list[Any]:
-    matches = _matcher(path) if path.value_filter is not None else lambda _: True
-    if path.sub is None:
-        return [item for item in items if not matches(item)]
-    name = path.sub.name
-    changed = [
-        {key: kept for key, kept in item.items() if key != name} if isinstance(item, dict) and matches(item) else item
-        for item in items
-    ]
-    return [item for item in changed if item != {}]
 
 
 def _drop_empty_extension(document: Document, urn: str | None) -> None:

@@ -107,7 +107,7 @@ def _write_extension(document: Document, place: AttributePath, value: Any, schem
         return
     if not isinstance(value, Mapping):
         raise InvalidValueException(detail=f"{place.text} must be an object with the extension's attributes.")
-    holder = document.setdefault(place.urn, {})
+    holder = document.setdefault(str(place.urn), {})
     for name, item in value.items():
         attribute = schema.attribute(name, place.urn)
         path = f"{place.urn}:{name}"

@@ -12,7 +12,7 @@ from scim.resources.schema import ENTERPRISE_URN, ResourceSchema
 
 
 def complete_document(attributes: Document, resource_id: str, schema: ResourceSchema) -> Document:
-    """Return a document ready to be stored: ``schemas`` lists what is present, ``id`` is set, the manager has a $ref."""
+    """Return a document ready to be stored: ``schemas`` lists what is present, ``id`` is set, a manager has a $ref."""
     extensions = [name for name in attributes if name.lower().startswith("urn:")]
     document = {"schemas": [schema.urn, *sorted(extensions)], "id": resource_id, **attributes}
     enterprise = document.get(ENTERPRISE_URN)

@@ -45,7 +45,8 @@ class ProvisioningEndpoint:
         entry.finish(response.status, scope.requests)
         return replace(response, headers={**response.headers, "request-id": entry.correlation_id})
 
-    def unknown_path(self, web: WebRequest) -> WebResponse:
+    @staticmethod
+    def unknown_path() -> WebResponse:
         """Return the 404 for a path that belongs to no surface."""
         return error_answer(
             NotFoundException(

@@ -30,14 +30,11 @@ def canonical_urn(urn: str) -> str:
 def normalize_resource(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body of a POST or PUT with canonical schema URNs and with roles as objects."""
     normalized = {canonical_urn(name): value for name, value in payload.items()}
-    for name in normalized:
-        if name.lower() == "roles":
-            normalized[name] = normalize_roles(normalized[name])
-    return normalized
+    return {name: normalize_roles(value) if name.lower() == "roles" else value for name, value in normalized.items()}
 
 
 def normalize_roles(value: Any) -> Any:
-    """Return roles with each JSON text opened: ``AppRoleAssignmentsComplex`` sends ``{"value": "{\\"id\\": …}"}``."""
+    """Return roles with each JSON text opened: ``AppRoleAssignmentsComplex`` sends an object as text in ``value``."""
     if isinstance(value, list):
         return [_open_role(item) for item in value]
     return _open_role(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from scim2_models import (
     InvalidValueException,
@@ -36,33 +37,7 @@ class ServiceUnavailableException(SCIMException):
         self.retry_after = retry_after
 
 
-def scim_error(error: Exception) -> SCIMException | None:
-    """Return what a storage error is in SCIM, with a sentence that says what to change; None for an error of ours."""
-    match error:
-        case SCIMException():
-            return error
-        case ResourceMissingError():
-            return NotFoundException(detail=_missing(error.resource_id))
-        case ValueTakenError():
-            return UniquenessException(detail=_taken(error.attribute))
-        case UnknownMembersError():
-            return InvalidValueException(detail=_unknown_members(error.member_ids))
-        case TooManyMembersError():
-            return TooManyException(detail=_TOO_MANY_MEMBERS)
-        case TooManyRowsError():
-            return TooManyException(detail=_TOO_MANY_ROWS)
-        case LimitExceededError():
-            return PayloadTooLargeException(detail=error.limit)
-        case LostRaceError():
-            return ServiceUnavailableException(
-                detail="The resource is being changed by many requests at once. Repeat the request.", retry_after=1
-            )
-        case StorageUnavailableError():
-            return ServiceUnavailableException(retry_after=error.retry_after)
-        case _:
-            return None
-
-
+_LOST_RACE = "The resource is being changed by many requests at once. Repeat the request."
 _TOO_MANY_MEMBERS = (
     "The group has more members than one answer can hold. Read it with excludedAttributes=members, "
     'and ask for a membership with the filter id eq "…" and members eq "…".'
@@ -95,3 +70,23 @@ def shown(text: str) -> str:
     """Return a caller's text as an error shows it: in quotes, shortened, without control characters."""
     printable = "".join(character if character.isprintable() else "�" for character in text[:60])
     return f'"{printable}{"…" if len(text) > 60 else ""}"'  # noqa: PLR2004 - what a sentence can hold
+
+
+_TRANSLATIONS: dict[type[Exception], Callable[[Any], SCIMException]] = {
+    ResourceMissingError: lambda error: NotFoundException(detail=_missing(error.resource_id)),
+    ValueTakenError: lambda error: UniquenessException(detail=_taken(error.attribute)),
+    UnknownMembersError: lambda error: InvalidValueException(detail=_unknown_members(error.member_ids)),
+    TooManyMembersError: lambda _: TooManyException(detail=_TOO_MANY_MEMBERS),
+    TooManyRowsError: lambda _: TooManyException(detail=_TOO_MANY_ROWS),
+    LimitExceededError: lambda error: PayloadTooLargeException(detail=error.limit),
+    LostRaceError: lambda _: ServiceUnavailableException(detail=_LOST_RACE, retry_after=1),
+    StorageUnavailableError: lambda error: ServiceUnavailableException(retry_after=error.retry_after),
+}
+
+
+def scim_error(error: Exception) -> SCIMException | None:
+    """Return what a storage error is in SCIM, with a sentence that says what to change; None for an error of ours."""
+    if isinstance(error, SCIMException):
+        return error
+    translation = _TRANSLATIONS.get(type(error))
+    return translation(error) if translation else None

@@ -101,14 +101,12 @@ async def existing_group(request: ScimRequest, group_id: str) -> StoredDocument:
 
 
 def _possible(group_id: str, change: MembershipChange) -> MembershipChange:
-    """Return a change without what cannot be: removing an id that is none of ours changes nothing, adding one is refused.
+    """Return a change without what cannot be: removing a foreign id changes nothing, adding one is refused.
 
     So no text of a caller gets near a row key.
     """
     _require_possible(group_id, change.added)
-    known = {
-        member_id: member for member_id, member in change.members.items() if member or resource_name_of(member_id)
-    }
+    known = {member_id: member for member_id, member in change.members.items() if member or resource_name_of(member_id)}
     return MembershipChange(known, change.replace_all)
 
 
@@ -141,9 +139,7 @@ async def _change(
             if not change:
                 return before.version
         operation = begin_operation(after=before.version)
-        version, _ = await request.store.replace_group(
-            before, after, change, operation, guarded=request.is_guarded
-        )
+        version, _ = await request.store.replace_group(before, after, change, operation, guarded=request.is_guarded)
         return version
 
     return await decided_anew(request, attempt)

@@ -35,9 +35,7 @@ Parameters = Mapping[str, Any]
 
 async def search_by_query(request: ScimRequest, schemas: Sequence[ResourceSchema]) -> WebResponse:
     """Answer a search by query parameters."""
-    projection = projection_of(
-        request.query.get("attributes"), request.query.get("excludedAttributes"), tuple(schemas)
-    )
+    projection = projection_of(request.query.get("attributes"), request.query.get("excludedAttributes"), tuple(schemas))
     return await _search(request, schemas, request.query, projection)
 
 

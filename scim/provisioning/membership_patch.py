@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scim2_models import InvalidFilterException, InvalidValueException, MutabilityException
-from scim2_models.path import Comparison, CompareOperator, FilterNode, LogicalExpr, LogicalOperator
+from scim2_models.path import CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator
 
 from scim.provisioning.attribute_paths import AttributePath
 from scim.provisioning.document_patch import PatchOperation

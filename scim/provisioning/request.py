@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from scim2_server.conditions import EntityTags
-
 from scim2_models import PreconditionFailedException
+from scim2_server.conditions import EntityTags
 
 from scim.directories.directory import Directory
 from scim.provisioning.request_body import read_body

@@ -46,9 +46,7 @@ def _require_json(content_type: str) -> None:
         media_type.startswith("application/") and media_type.endswith("+json")
     )
     if media_type and not is_json:
-        raise UnsupportedMediaTypeException(
-            detail=f"The body must be application/scim+json, not {media_type[:60]}."
-        )
+        raise UnsupportedMediaTypeException(detail=f"The body must be application/scim+json, not {media_type[:60]}.")
 
 
 def _empty_body(web: WebRequest) -> str:

@@ -43,7 +43,7 @@ def route(request: ScimRequest) -> Route:
     return chosen
 
 
-def _operations(request: ScimRequest) -> Mapping[str, Route]:
+def _operations(request: ScimRequest) -> Mapping[str, Route]:  # noqa: PLR0911 - one return for each endpoint
     match request.segments:
         case ():
             return {"GET": _search(request, "root", search_by_query)}
@@ -82,9 +82,7 @@ def _other_operations(request: ScimRequest) -> Mapping[str, Route]:
             )
 
 
-def _search(
-    request: ScimRequest, name: str, search: Callable[..., Awaitable[WebResponse]]
-) -> Route:
+def _search(request: ScimRequest, name: str, search: Callable[..., Awaitable[WebResponse]]) -> Route:
     provider = request.provider
     schemas = {"User": (provider.user,), "Group": (provider.group,)}.get(name, (provider.user, provider.group))
     return Route("search", name, lambda asked: search(asked, schemas))
@@ -119,7 +117,7 @@ async def _configuration(request: ScimRequest) -> WebResponse:
     return answer_service_provider_config(request.base_url)
 
 
-async def _me(request: ScimRequest) -> WebResponse:
+async def _me(_: ScimRequest) -> WebResponse:
     raise NotImplementedException(
         detail="/Me is not supported: the token belongs to the directory, not to one of its users."
     )

@@ -57,9 +57,7 @@ def _custom_schemas(mappings: Sequence[AttributeMapping], name: str) -> list[Sch
         if mapping.resource != name or urn is None or urn.lower() == ENTERPRISE_URN.lower():
             continue
         announced, attributes = by_urn[urn.lower()]
-        attributes.append(
-            CustomAttribute(mapping.attribute, mapping.type, mapping.multi_valued, mapping.description)
-        )
+        attributes.append(CustomAttribute(mapping.attribute, mapping.type, mapping.multi_valued, mapping.description))
         by_urn[urn.lower()] = (announced or urn, attributes)
     return [custom_extension_schema(urn, attributes) for urn, attributes in by_urn.values()]
 

@@ -9,8 +9,8 @@ from unicodedata import normalize
 def comparison_key(text: str, *, case_exact: bool = False) -> str:
     """Return what comparisons use in place of a text; applying it twice changes nothing.
 
-    ``NFC(casefold(NFC(text)))``, so that ß = SS, ﬁ = fi, ς = σ and composed = decomposed; only NFC where the attribute
-    is caseExact (RFC 7643 §2.2, RFC 7644 §3.4.2.2). ASCII, nearly all there is, needs no normalisation.
+    ``NFC(casefold(NFC(text)))``, so that ß = SS, a ligature is its letters, and composed = decomposed; only NFC where
+    the attribute is caseExact (RFC 7643 §2.2, RFC 7644 §3.4.2.2). ASCII, nearly all there is, needs no normalisation.
     """
     if text.isascii():
         return text if case_exact else text.lower()

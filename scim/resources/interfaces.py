@@ -35,9 +35,7 @@ class ResourceStore(Protocol):
         """
         ...
 
-    async def replace_user(
-        self, before: StoredDocument, after: dict[str, Any], operation: Operation
-    ) -> StoredDocument:
+    async def replace_user(self, before: StoredDocument, after: dict[str, Any], operation: Operation) -> StoredDocument:
         """Store a user's new document and return it. One storage request.
 
         :raises ValueTakenError: When the new userName is taken.
@@ -79,9 +77,7 @@ class ResourceStore(Protocol):
         """
         ...
 
-    async def change_members(
-        self, group_id: str, change: MembershipChange, operation: Operation
-    ) -> tuple[str, bool]:
+    async def change_members(self, group_id: str, change: MembershipChange, operation: Operation) -> tuple[str, bool]:
         """Add and remove members without reading the group; return its version and whether anything changed.
 
         :raises ResourceMissingError: When the group does not exist.

@@ -49,7 +49,7 @@ class Extension:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResourceSchema:
-    """All that one resource type accepts: core attributes and extensions. Compared by identity, so caches can hold it."""
+    """All that one resource type accepts: core attributes and extensions. Compared by identity: caches hold it."""
 
     name: Literal["User", "Group"]
     urn: str
@@ -85,9 +85,7 @@ _META = Attribute(
 )
 
 COMMON_ATTRIBUTES: Mapping[str, Attribute] = {
-    "schemas": Attribute(
-        "schemas", "reference", multi_valued=True, required=True, case_exact=True, returned="always"
-    ),
+    "schemas": Attribute("schemas", "reference", multi_valued=True, required=True, case_exact=True, returned="always"),
     "id": Attribute("id", "string", case_exact=True, mutability="readOnly", returned="always", uniqueness="server"),
     "externalid": Attribute("externalId", "string", case_exact=True),
     "meta": _META,

@@ -35,7 +35,7 @@ def _query(text: str) -> dict[str, str]:
 
 
 def http_response(response: WebResponse) -> HttpResponse:
-    """Return the Functions form of a response; the content type is set even on 204, where the host would add its own."""
+    """Return the Functions form of a response; its type is set even on 204, where the host would add its own."""
     return HttpResponse(
         body=response.body,
         status_code=response.status,

@@ -3,7 +3,7 @@
 from azure.functions import Blueprint, HttpRequest, HttpResponse
 
 from scim.composition import application
-from scim.triggers.http_conversion import http_response, web_request
+from scim.triggers.http_conversion import http_response
 
 blueprint = Blueprint()
 
@@ -11,4 +11,4 @@ blueprint = Blueprint()
 @blueprint.route(route="{*path}")
 async def zz_not_found(req: HttpRequest) -> HttpResponse:
     """Answer 404 in SCIM error form, as the SCIM surface does for a path it does not know."""
-    return http_response(application().provisioning.unknown_path(web_request(req)))
+    return http_response(application().provisioning.unknown_path())

@@ -63,7 +63,7 @@ class BackgroundWork:
         try:
             with storage_scope(_SECONDS_PER_DIRECTORY):
                 await action(reference)
-        except Exception:
+        except Exception:  # noqa: BLE001 - one directory must not keep the others waiting
             _log.exception("%s of directory %s failed; it is repeated next time", work, reference.directory_id)
 
     async def _sweep_directory(self, reference: DirectoryReference) -> None:

@@ -11,7 +11,7 @@ from scim.adapters.tables.groups import read_group
 from scim.adapters.tables.memberships import membership_removal, version_merge
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.table import RowExistsError, Row, TransactionRefusedError, Write, delete, insert
+from scim.adapters.tables.table import Row, RowExistsError, TransactionRefusedError, Write, delete, insert
 from scim.adapters.tables.users import read_user, user_removal
 from scim.events.event import Event
 from scim.events.resource_events import deleted_events, membership_events
@@ -79,7 +79,7 @@ async def leave_groups(partition: Partition, member_id: str, group_ids: Sequence
 
 
 async def _existing_groups(partition: Partition, group_ids: Sequence[str]) -> list[str]:
-    """Return the groups that are not deleted: memberships of deleted ones linger until the background job removes them."""
+    """Return the groups that are not deleted: memberships of deleted ones linger until the background removes them."""
     versions = [keys.group_version(group_id) for group_id in group_ids]
     found = await partition.read_many(versions, select=("version",))
     return [group_id for group_id in group_ids if keys.group_version(group_id) in found]

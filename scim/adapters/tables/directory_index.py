@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from scim.adapters.tables import keys
 from scim.adapters.tables.outbox import Tally, read_tally
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.table import Row, Value
+from scim.adapters.tables.table import Row
 from scim.resources.errors import StorageUnavailableError
 from scim.resources.identifiers import ResourceName
 
@@ -44,7 +44,7 @@ class PageMap:
         return sum(block.count for block in self.blocks)
 
     def locate(self, offset: int) -> tuple[str, int]:
-        """Return the first id of the block that holds the resource at an offset, and how many of its resources come before."""
+        """Return the first id of the block that holds the resource at an offset, and how many come before it there."""
         for block in self.blocks:
             if offset < block.count:
                 return block.first_id, offset
@@ -145,5 +145,3 @@ def _map(rows: Sequence[Row], name: ResourceName) -> PageMap:
         Block(row.key.removeprefix(prefix), int(str(row.values["count"]))) for row in rows if row.key.startswith(prefix)
     ]
     return PageMap(blocks) if blocks else PageMap([Block("", 0)], is_stored=False)
-
-

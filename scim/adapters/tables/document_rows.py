@@ -20,21 +20,22 @@ def split_text(text: str) -> dict[str, Value]:
     if len(text) <= MAX_TEXT_UNITS and (text.isascii() or max(text, default="") <= _BMP_END):
         return {"d0": text}
     encoded = text.encode("utf-16-le")
-    pieces, start = {}, 0
+    pieces: dict[str, Value] = {}
+    start = 0
     while start < len(encoded):
         end = min(start + 2 * MAX_TEXT_UNITS, len(encoded))
         if end < len(encoded) and encoded[end - 1] & 0xFC == 0xD8:  # noqa: PLR2004 - ends in half a surrogate pair
             end -= 2
         pieces[f"d{len(pieces)}"] = encoded[start:end].decode("utf-16-le")
         start = end
-    return dict(pieces)
+    return pieces
 
 
 def joined_text(values: Mapping[str, Value]) -> str:
     """Return the text that :func:`split_text` divided."""
     if "d1" not in values:
         return str(values.get("d0", ""))
-    pieces = []
+    pieces: list[str] = []
     while (piece := values.get(f"d{len(pieces)}")) is not None:
         pieces.append(str(piece))
     return "".join(pieces)

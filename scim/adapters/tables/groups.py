@@ -1,9 +1,8 @@
-"""Groups in the partition of a directory: each write is one transaction with its event; members have rows of their own."""
+"""Groups in the partition of a directory: each write is one transaction with its event; members have own rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace as with_changes
 from typing import Any
 
 from scim.adapters.tables import keys
@@ -113,7 +112,11 @@ async def replace_group(
     guard = before.members_etag if guarded else "*"
     part = _document_part(before, after, operation)
     if part is None:
-        return await change_members(partition, before.id, change, operation, guard=guard) if change else (before.version, False)
+        return (
+            await change_members(partition, before.id, change, operation, guard=guard)
+            if change
+            else (before.version, False)
+        )
     first, rest = Members(), MembershipChange()
     if change:
         _, members = await differing_members(partition, before.id, change)
@@ -149,6 +152,8 @@ def _document_part(before: StoredDocument, after: dict[str, Any], operation: Ope
 
 
 def _remaining(members: Members, first: Members) -> MembershipChange:
-    left: dict[str, Member | None] = {member_id: None for member_id in members.removed if member_id not in first.removed}
+    left: dict[str, Member | None] = {
+        member_id: None for member_id in members.removed if member_id not in first.removed
+    }
     left |= {member.id: member for member in members.added if member not in first.added}
     return MembershipChange(left)

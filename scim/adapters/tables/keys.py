@@ -136,5 +136,7 @@ def work_emails(body: Mapping[str, Any]) -> list[str]:
     return [
         email["value"]
         for email in emails
-        if isinstance(email, dict) and str(email.get("type", "")).lower() == "work" and isinstance(email.get("value"), str)
+        if isinstance(email, dict)
+        and str(email.get("type", "")).lower() == "work"
+        and isinstance(email.get("value"), str)
     ]

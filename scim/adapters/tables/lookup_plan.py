@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from scim2_models.path import AttrPath, Comparison, CompareOperator, FilterNode, LogicalExpr, LogicalOperator, ValuePath
+from scim2_models.path import AttrPath, CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator, ValuePath
 
 from scim.resources.schema import ResourceSchema
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.groups import read_group
 from scim.adapters.tables.lookup_plan import Lookup, compared_references
 from scim.adapters.tables.memberships import read_groups_of
-from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.partition import Partition, in_parallel
 from scim.adapters.tables.unfinished import visible_groups
 from scim.adapters.tables.users import read_user
 from scim.resources.errors import TooManyRowsError
@@ -20,11 +19,8 @@ from scim.resources.search import Search
 from scim.resources.stored_document import StoredDocument
 
 MAX_CANDIDATES = 2_000
-_AT_ONCE = 8
 
 Document = dict[str, Any]
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 async def read_resource(partition: Partition, name: ResourceName, resource_id: str) -> StoredDocument | None:
@@ -34,9 +30,7 @@ async def read_resource(partition: Partition, name: ResourceName, resource_id: s
     return await (read_user if name == "User" else read_group)(partition, resource_id)
 
 
-async def found_by_lookups(
-    partition: Partition, name: ResourceName, plan: Sequence[Lookup]
-) -> list[StoredDocument]:
+async def found_by_lookups(partition: Partition, name: ResourceName, plan: Sequence[Lookup]) -> list[StoredDocument]:
     """Return what the lookups of a plan find, in id order; the caller still compares each with the filter.
 
     :raises TooManyRowsError: When a group of very many members, or the like, has to be walked.
@@ -50,23 +44,9 @@ async def found_by_lookups(
 
 
 async def read_resources(partition: Partition, name: ResourceName, ids: Sequence[str]) -> list[StoredDocument]:
-    """Return the existing ones of some resources in the given order; one storage request each, 8 at once."""
-    if len(ids) == 1:
-        found: list[StoredDocument | None] = [await read_resource(partition, name, ids[0])]
-    else:
-        found = await in_parallel(ids, lambda resource_id: read_resource(partition, name, resource_id))
+    """Return the existing ones of some resources in the given order; one storage request each."""
+    found = await in_parallel(ids, lambda resource_id: read_resource(partition, name, resource_id))
     return [document for document in found if document is not None]
-
-
-async def in_parallel(items: Iterable[Item], action: Callable[[Item], Awaitable[Result]]) -> list[Result]:
-    """Return the results of an action on each item in their order, 8 under way at once."""
-    places = asyncio.Semaphore(_AT_ONCE)
-
-    async def run(item: Item) -> Result:
-        async with places:
-            return await action(item)
-
-    return list(await asyncio.gather(*(run(item) for item in items)))
 
 
 async def _ids(partition: Partition, name: ResourceName, lookup: Lookup) -> list[str]:
@@ -115,7 +95,11 @@ class MembershipAnswers:
 
     async def complete(self, schema: ResourceSchema, resource_id: str, document: Document) -> None:
         """Add to a document those of the asked members (or groups) that it has. One storage request."""
-        asked = [reference for reference in (self._members if schema.name == "Group" else self._groups) if _is_ours(reference)]
+        asked = [
+            reference
+            for reference in (self._members if schema.name == "Group" else self._groups)
+            if _is_ours(reference)
+        ]
         if not asked:
             return
         if schema.name == "Group":

@@ -29,13 +29,12 @@ from scim.resources.membership import Member, MembershipChange
 
 MEMBERS_PER_TRANSACTION = 30
 """Three writes a member, and room for the group's own rows and the outbox row below the limit of 100."""
-_KEYS_PER_READ = 13
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentPart:
-    """What a transaction writes of the group itself, beside members: its writes, the first of them guarded, and events."""
+    """What a transaction writes of the group itself, beside members: its writes, the first guarded, and events."""
 
     writes: Sequence[Write] = ()
     events: Sequence[Event] = ()
@@ -172,9 +171,7 @@ async def _change_what_differs(
     raise LostRaceError
 
 
-async def differing_members(
-    partition: Partition, group_id: str, change: MembershipChange
-) -> tuple[Row, Members]:
+async def differing_members(partition: Partition, group_id: str, change: MembershipChange) -> tuple[Row, Members]:
     """Return a group's version row and what of a change is not so already.
 
     :raises ResourceMissingError: When the group does not exist.
@@ -195,13 +192,10 @@ async def differing_members(
 
 
 async def _present(partition: Partition, group_id: str, member_ids: Sequence[str]) -> tuple[Row | None, set[str]]:
-    version_key, present, version = keys.group_version(group_id), set(), None
-    for start in range(0, max(len(member_ids), 1), _KEYS_PER_READ):
-        wanted = [keys.membership(group_id, member_id) for member_id in member_ids[start : start + _KEYS_PER_READ]]
-        found = await partition.read_many([version_key, *wanted])
-        version = found.pop(version_key, None)
-        present |= {keys.last_id(key) for key in found}
-    return version, present
+    version_key = keys.group_version(group_id)
+    found = await partition.read_many([version_key, *(keys.membership(group_id, member) for member in member_ids)])
+    version = found.pop(version_key, None)
+    return version, {keys.last_id(key) for key in found}
 
 
 async def require_members(partition: Partition, members: Members) -> None:

@@ -50,11 +50,17 @@ def outbox_values(
 
 def _bounded_json(events: list[dict[str, Any]]) -> str:
     """Return events as JSON; what would not fit a row is left out, and the event says so."""
-    for reduced in (events, _without_previous(events), _with_one_resource(_without_previous(events))):
-        text = _json(reduced)
-        if len(text) <= _MAX_EVENT_UNITS // 2 or len(text.encode("utf-16-le")) // 2 <= _MAX_EVENT_UNITS:
+    text = _json(events)
+    for reduce in (_without_previous, _with_one_resource):
+        if _fits(text):
             break
+        events = reduce(events)
+        text = _json(events)
     return text
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= _MAX_EVENT_UNITS // 2 or len(text.encode("utf-16-le")) // 2 <= _MAX_EVENT_UNITS
 
 
 def _without_previous(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -67,9 +73,14 @@ def _without_previous(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _with_one_resource(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Keep the resource in the first event only; the others of the same change refer to it by id."""
-    first, *others = events
-    return [first, *({**event, "data": {"id": event["data"]["resource"]["id"]}, "omitted": "resource"} for event in others)]
+    """Keep the resource in the first event that has it; others of the same change name it by id."""
+    first = next(event for event in events if "resource" in event["data"])
+    return [
+        {**event, "data": {"id": event["data"]["resource"]["id"]}, "omitted": "resource"}
+        if event is not first and "resource" in event["data"]
+        else event
+        for event in events
+    ]
 
 
 def _json(events: list[dict[str, Any]]) -> str:

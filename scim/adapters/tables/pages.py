@@ -61,7 +61,7 @@ async def take(partition: Partition, name: ResourceName, start_id: str, count: i
 async def documents_from(
     partition: Partition, name: ResourceName, start_id: str, *, end_id: str = "", page_size: int = _SCAN_PAGE
 ) -> AsyncIterator[StoredDocument]:
-    """Yield resources of a type in id order from an id on (the empty id: from the first), before ``end_id`` if given."""
+    """Yield resources of a type in id order from an id on (the empty id: the first), before ``end_id`` if given."""
     start, end = _range_from(name, start_id)
     if end_id:
         end = keys.document(end_id)

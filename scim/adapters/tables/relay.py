@@ -64,7 +64,9 @@ def fitting(index: DirectoryIndex) -> list[Row]:
         blocks |= set(_touched_blocks(index, read_tally(row.values)))
         size += row_bytes(row)
         # The head, two writes a row, and two a block: its new count and perhaps a new block behind it.
-        if rows and (1 + 2 * (len(rows) + 1) + 2 * len(blocks) > MAX_TRANSACTION_WRITES or size > MAX_TRANSACTION_BYTES):
+        if rows and (
+            1 + 2 * (len(rows) + 1) + 2 * len(blocks) > MAX_TRANSACTION_WRITES or size > MAX_TRANSACTION_BYTES
+        ):
             break
         rows.append(row)
     return rows

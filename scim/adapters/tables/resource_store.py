@@ -49,9 +49,7 @@ class TableResourceStore:
         self.changed(self.partition.directory_id)
         return user
 
-    async def replace_user(
-        self, before: StoredDocument, after: dict[str, Any], operation: Operation
-    ) -> StoredDocument:
+    async def replace_user(self, before: StoredDocument, after: dict[str, Any], operation: Operation) -> StoredDocument:
         """Store a user's new document and return it."""
         user = await replace_user(self.partition, before, after, operation)
         self.changed(self.partition.directory_id)
@@ -86,9 +84,7 @@ class TableResourceStore:
             self.changed(self.partition.directory_id)
         return version, changed
 
-    async def change_members(
-        self, group_id: str, change: MembershipChange, operation: Operation
-    ) -> tuple[str, bool]:
+    async def change_members(self, group_id: str, change: MembershipChange, operation: Operation) -> tuple[str, bool]:
         """Add and remove members without reading the group; return its version and whether anything changed."""
         version, changed = await change_members(self.partition, group_id, change, operation)
         if changed:
@@ -112,4 +108,6 @@ class TableResourceStore:
 
     async def groups_of(self, user_id: str) -> list[str]:
         """Return the ids of the groups that a user is a direct member of."""
-        return await visible_groups(self.partition, [group_id async for group_id in read_groups_of(self.partition, user_id)])
+        return await visible_groups(
+            self.partition, [group_id async for group_id in read_groups_of(self.partition, user_id)]
+        )

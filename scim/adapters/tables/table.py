@@ -28,7 +28,7 @@ class Int64(int):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A stored row: its key, its ETag, the service's timestamp (ISO 8601 text, empty when not selected), its properties."""
+    """A stored row: key, ETag, properties, the service's timestamp (ISO 8601 text, empty when not selected)."""
 
     key: str
     etag: str
@@ -128,7 +128,7 @@ class Table(Protocol):
         limit: int = 1000,
         continuation: Mapping[str, str] | None = None,
     ) -> RowPage:
-        """Return up to ``limit`` (at most 1000) rows with ``first`` <= key < ``end``, in key order. One storage request."""
+        """Return up to ``limit`` (≤ 1000) rows with ``first`` <= key < ``end``, in key order. One storage request."""
         ...
 
     async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:

@@ -125,5 +125,3 @@ async def _remove_memberships(partition: Partition, group_id: str, member_ids: l
             continue
         else:
             return
-
-

@@ -47,7 +47,10 @@ async def forwards(
 async def backwards(
     partition: Partition, index: DirectoryIndex, names: Sequence[ResourceName], before_id: str, page_size: int
 ) -> AsyncIterator[StoredDocument]:
-    """Yield the resources of the given types before an id, last first. Tables read forwards: the page map tells from where."""
+    """Yield the resources of the given types before an id, last first.
+
+    Tables read forwards: the page map tells from where.
+    """
     for name in sorted(names, reverse=True):
         if before_id < _prefix(name):
             continue
@@ -56,8 +59,7 @@ async def backwards(
         while end_id:
             first_id = pages.before(end_id, page_size)
             part = [
-                document
-                async for document in documents_from(partition, name, first_id, end_id=end_id, page_size=500)
+                document async for document in documents_from(partition, name, first_id, end_id=end_id, page_size=500)
             ]
             for document in reversed(part):
                 yield document
