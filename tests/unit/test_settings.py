@@ -1,0 +1,113 @@
+"""Settings: what is missing or malformed is named, and no value is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scim.settings import SETTING_NAMES, Settings, SettingsError
+
+CONNECTION = "DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=c2VjcmV0a2V5;EndpointSuffix=core.windows.net"
+LEAST = {"DataStorage": CONNECTION, "SCIM_SECRET_STORE": "file:.local/secrets.json"}
+IDENTITY = {
+    "DataStorage__tableServiceUri": "https://acct.table.core.windows.net/",
+    "DataStorage__queueServiceUri": "https://acct.queue.core.windows.net",
+    "SCIM_SECRET_STORE": "file:/var/scim/secrets.json",
+}
+
+
+def test_a_connection_string_and_a_file_are_enough() -> None:
+    settings = Settings.from_environment(LEAST)
+    assert settings.storage.connection_string == CONNECTION
+    assert settings.secret_store_file == Path(".local/secrets.json")
+    assert settings.public_base_url == ""
+    assert settings.table_client == "rest"
+
+
+def test_the_apps_identity_takes_the_place_of_a_connection_string() -> None:
+    storage = Settings.from_environment({**IDENTITY, "DataStorage__clientId": "1234"}).storage
+    assert storage.connection_string == ""
+    assert storage.table_service_uri == "https://acct.table.core.windows.net"
+    assert storage.queue_service_uri == "https://acct.queue.core.windows.net"
+    assert storage.client_id == "1234"
+
+
+@pytest.mark.parametrize("text", ["UseDevelopmentStorage=true", "TableEndpoint=https://x;SharedAccessSignature=sv=1"])
+def test_other_forms_of_connection_strings_are_taken(text: str) -> None:
+    assert Settings.from_environment({**LEAST, "DataStorage": text}).storage.connection_string == text
+
+
+@pytest.mark.parametrize(
+    "url", ["https://scim.example.com", "https://gate.example.com/sync", "http://127.0.0.1:7071", "http://localhost:1"]
+)
+def test_a_public_base_url_is_taken_as_written(url: str) -> None:
+    assert Settings.from_environment({**LEAST, "SCIM_PUBLIC_BASE_URL": url}).public_base_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "scim.example.com",
+        "http://scim.example.com",
+        "http://127.0.0.1.example.com",
+        "http://localhost@example.com",
+        "https://scim.example.com/",
+        "https://scim.example.com/sync/",
+        "https://user:password@scim.example.com",
+        "https://scim.example.com?x=1",
+        "https://scim.example.com#x",
+        "https://scim.example.com:port",
+        "https://scim.example.com:99999",
+        "https://scim example.com",
+        "https://",
+        "ftp://scim.example.com",
+        "https://[::1",
+    ],
+)
+def test_a_malformed_public_base_url_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^SCIM_PUBLIC_BASE_URL: write the public address") as caught:
+        Settings.from_environment({**LEAST, "SCIM_PUBLIC_BASE_URL": url})
+    assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"DataStorage": ""}, r"^DataStorage: is missing: write the connection string"),
+        ({"DataStorage": "   "}, r"^DataStorage: is missing"),
+        ({"DataStorage": "hunter2"}, r"^DataStorage: is no connection string: write AccountName=…"),
+        ({**IDENTITY}, r"^DataStorage: remove either it or DataStorage__tableServiceUri"),
+        ({"SCIM_SECRET_STORE": ""}, r"^SCIM_SECRET_STORE: is missing: write file:<path>"),
+        ({"SCIM_SECRET_STORE": "file:"}, r"^SCIM_SECRET_STORE: is not supported: write file:<path>"),
+        ({"SCIM_SECRET_STORE": "https://hunter2.vault.azure.net"}, r"^SCIM_SECRET_STORE: is not supported"),
+        ({"SCIM_SECRET_STORE": "/hunter2.json"}, r"^SCIM_SECRET_STORE: is not supported"),
+        ({"SCIM_TABLE_CLIENT": "hunter2"}, r"^SCIM_TABLE_CLIENT: write rest or sdk"),
+    ],
+)
+def test_a_bad_setting_is_named_with_what_to_write(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        Settings.from_environment({**LEAST, **changes})
+    assert caught.value.name in SETTING_NAMES
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["DataStorage__tableServiceUri", "DataStorage__queueServiceUri"])
+@pytest.mark.parametrize("text", ["", "http://acct.table.core.windows.net", "acct", "https://u:hunter2@acct"])
+def test_both_service_addresses_must_be_https(name: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name}: write the https address") as caught:
+        Settings.from_environment({**IDENTITY, name: text})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_no_secret_is_in_the_repr() -> None:
+    assert "c2VjcmV0a2V5" not in repr(Settings.from_environment(LEAST))
+
+
+@pytest.mark.parametrize("client", ["rest", "sdk"])
+def test_the_table_client_is_chosen(client: str) -> None:
+    assert Settings.from_environment({**LEAST, "SCIM_TABLE_CLIENT": client}).table_client == client
+
+
+def test_other_variables_are_not_looked_at() -> None:
+    assert Settings.from_environment({**LEAST, "PATH": "/bin"}) == Settings.from_environment(LEAST)
