@@ -31,10 +31,15 @@ def current_storage_scope() -> StorageScope:
 
 @contextmanager
 def storage_scope(seconds: float = 20.0) -> Iterator[StorageScope]:
-    """Open the scope that every storage call of the block counts in; ``seconds`` is its deadline from now."""
-    scope = StorageScope(deadline=time.monotonic() + seconds)
+    """Open the scope that every storage call of the block counts in; ``seconds`` is its deadline from now.
+
+    What an inner scope spends counts in the outer one too.
+    """
+    outer, scope = _scope.get(), StorageScope(deadline=time.monotonic() + seconds)
     token = _scope.set(scope)
     try:
         yield scope
     finally:
         _scope.reset(token)
+        if outer is not None:
+            outer.requests += scope.requests

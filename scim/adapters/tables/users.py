@@ -7,6 +7,7 @@ from typing import Any
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.document_rows import document_values, stored_user
+from scim.adapters.tables.memberships import unknown_member_of
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
@@ -19,7 +20,7 @@ from scim.adapters.tables.table import (
 )
 from scim.events.event import Event
 from scim.events.resource_events import created_events, is_active, updated_events
-from scim.resources.errors import LimitExceededError, LostRaceError, ValueTakenError
+from scim.resources.errors import LimitExceededError, LostRaceError, UnknownMembersError, ValueTakenError
 from scim.resources.identifiers import Operation
 from scim.resources.stored_document import StoredDocument, document_text
 
@@ -128,7 +129,11 @@ async def commit_replace(
             row = await partition.read(keys.document(resource_id))
             if row is not None and operation.id in str(row.values["operations"]).split():
                 return row.etag
-        if isinstance(refused, RowExistsError) and writes[refused.index].key.startswith(("n|", "d|")):
+        write = writes[refused.index]
+        unknown = unknown_member_of(refused, write)
+        if unknown is not None:
+            raise UnknownMembersError([unknown]) from refused
+        if isinstance(refused, RowExistsError) and write.key.startswith(("n|", "d|")):
             raise ValueTakenError(unique_attribute) from refused
         raise LostRaceError from refused
 
