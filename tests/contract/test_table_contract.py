@@ -110,7 +110,6 @@ async def test_keys_of_any_permitted_spelling(table: Table, partition: str, key:
     row = await row_of(table, partition, key)
     assert row.key == key
     assert dict(row.values) == {"n": 1, "m": 2}
-    assert await table.read_many(partition, [key, "missing"]) == {key: row}
     assert [found.key for found in (await table.query(partition, key, key + "!")).rows] == [key]
     await table.commit(partition, [replace(key, {"r": 3}, row.etag)])
     assert dict((await row_of(table, partition, key)).values) == {"r": 3}
@@ -130,7 +129,6 @@ async def test_a_key_that_cannot_exist_is_read_as_missing_without_a_request(
 ) -> None:
     assert await table.read(partition, key) is None
     assert await table.read(key, "row") is None
-    assert await table.read_many(partition, [key]) == {}
     assert faults.count() == 0
 
 
@@ -161,25 +159,8 @@ async def test_a_selection_returns_only_what_it_names(table: Table, partition: s
     part = await table.read(partition, "row", select=("text", "large", "absent"))
     assert part == Row("row", whole.etag, wanted)
     assert (await table.query(partition, "row", "row~", select=("text", "large"))).rows == [part]
-    assert await table.read_many(partition, ["row"], select=("text", "large")) == {"row": part}
     stamped = await table.read(partition, "row", select=("Timestamp",))
     assert stamped == Row("row", whole.etag, {}, whole.timestamp)
-
-
-@pytest.mark.parametrize("size", [1, 2, 12, 13, 14])
-async def test_read_many_returns_the_rows_that_exist(table: Table, partition: str, size: int) -> None:
-    keys = [f"k{number:02}" for number in range(size)]
-    await seed(table, partition, *keys, "k00x", "l")
-    rows = await table.read_many(partition, keys)
-    assert sorted(rows) == keys
-    assert rows[keys[-1]] == await row_of(table, partition, keys[-1])
-    assert await table.read_many(partition, [*keys[1:], "missing"]) == {key: rows[key] for key in keys[1:]}
-
-
-async def test_read_many_takes_no_more_than_fifteen_comparisons_allow(table: Table, partition: str) -> None:
-    with pytest.raises(ValueError, match="14"):
-        await table.read_many(partition, [str(number) for number in range(15)])
-    assert await table.read_many(partition, []) == {}
 
 
 async def test_merge_keeps_and_replace_drops_other_properties(table: Table, partition: str) -> None:
@@ -287,5 +268,4 @@ async def test_each_call_is_one_storage_request(table: Table, partition: str) ->
         await table.read(partition, "missing")
         assert scope.requests == 3
         await table.query(partition, "a", "c")
-        await table.read_many(partition, ["a", "b"])
-        assert scope.requests == 5
+        assert scope.requests == 4

@@ -83,7 +83,6 @@ async def test_reads_are_repeated(
     for call in (
         lambda: table.read(partition, "row"),
         lambda: table.query(partition, "row", "row~"),
-        lambda: table.read_many(partition, ["row", "other"]),
     ):
         faults.reset()
         faults.when(anything, failing, times=MAX_RETRIES)
@@ -241,10 +240,3 @@ async def test_an_empty_page_is_no_end(table: Table, partition: str, faults: Fau
     assert empty
     assert found == keys
     assert faults.count("query") == 4
-
-
-async def test_an_empty_page_hides_no_row_from_read_many(table: Table, partition: str, faults: FaultyTransport) -> None:
-    await table.commit(partition, [insert("a", {}), insert("b", {})])
-    faults.when(queries, empty_page(), times=2)
-    assert sorted(await table.read_many(partition, ["a", "b", "c"])) == ["a", "b"]
-    assert faults.count("query") == 3

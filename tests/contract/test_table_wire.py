@@ -101,16 +101,6 @@ async def test_a_query_states_partition_range_and_page(table: Table, partition: 
     assert query["$select"] == ["RowKey,Timestamp,d0"]
 
 
-@pytest.mark.parametrize(("count", "bounded"), [(1, False), (2, True), (12, True), (13, False), (14, False)])
-async def test_reading_many_compares_at_most_fifteen_times_and_bounds_the_scan_where_it_can(
-    table: Table, partition: str, faults: FaultyTransport, count: int, bounded: bool
-) -> None:
-    await table.read_many(partition, [f"k{number:02}" for number in reversed(range(count))])
-    (text,) = parse_qs(urlsplit(faults.calls[0].request.url).query)["$filter"]
-    assert len(re.findall(r" (?:eq|ge|le) ", text)) <= 15
-    assert (f"RowKey ge 'k00' and RowKey le 'k{count - 1:02}'" in text) == bounded
-
-
 async def test_a_transaction_of_nearly_four_mebibytes_passes(table: Table, partition: str) -> None:
     writes = [insert(str(number), {"a": "x" * 32_000, "b": "x" * 32_000}) for number in range(63)]
     assert len(await table.commit(partition, writes)) == 63

@@ -24,9 +24,7 @@ from scim.adapters.tables.table import (
 )
 from scim.resources.storage_scope import current_storage_scope
 
-MAX_READ_MANY = 14
-
-Operation = Literal["read", "query", "read_many", "commit"]
+Operation = Literal["read", "query", "commit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +83,6 @@ class MemoryTable:
         found = list(islice(self._range(partition, start, end), size + 1))
         more = {"key": found[size].key, "emptied": str(emptied)} if len(found) > size else None
         return RowPage([_selected(row, select) for row in found[:size]], more)
-
-    async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:
-        if len(keys) > MAX_READ_MANY:
-            raise ValueError(f"{len(keys)} keys in one query; the service compares at most {MAX_READ_MANY}")
-        request = self._serve("read_many", partition, tuple(keys))
-        rows = self._partitions.get(partition, {})
-        self._answer(request)
-        return {key: _selected(rows[key], select) for key in keys if key in rows}
 
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         check_transaction(partition, writes)

@@ -18,7 +18,7 @@ from scim.adapters.tables.failures import (
     failed_answer,
     retry_after,
 )
-from scim.adapters.tables.filters import keys_filter, range_filter, selected
+from scim.adapters.tables.filters import range_filter, selected
 from scim.adapters.tables.limits import check_payload, check_transaction, is_possible_key
 from scim.adapters.tables.table import Row, RowPage, StorageUnavailableError, Write
 from scim.adapters.tables.transport import ConnectionLostError, StorageRequest, StorageResponse, Transport
@@ -75,19 +75,6 @@ class RestTable:
         """Return a page of the rows with ``first`` <= key < ``end``. One storage request."""
         query = f"$filter={quote(range_filter(partition, first, end), safe='')}&$top={limit}"
         return await self._page(query, select, continuation)
-
-    async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:
-        """Return the existing ones of at most 14 rows. One storage request, more only when the service says so."""
-        possible = [key for key in dict.fromkeys(keys) if is_possible_key(key)]
-        if not possible:
-            return {}
-        query = f"$filter={quote(keys_filter(partition, possible), safe='')}"
-        page = await self._page(query, select, None)
-        rows = {row.key: row for row in page.rows}
-        while page.continuation:
-            page = await self._page(query, select, page.continuation)
-            rows.update((row.key, row) for row in page.rows)
-        return rows
 
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none, and return the new ETags in order. One storage request."""

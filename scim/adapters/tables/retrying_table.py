@@ -49,10 +49,6 @@ class RetryingTable:
             lambda: self._table.query(partition, first, end, select=select, limit=limit, continuation=continuation)
         )
 
-    async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:
-        """Return the existing ones of at most 14 rows."""
-        return await with_retries(lambda: self._table.read_many(partition, keys, select=select))
-
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none, and return the new ETags in order."""
         return await with_retries(lambda: self._table.commit(partition, writes))

@@ -11,7 +11,7 @@ from uuid import UUID
 from scim.adapters.tables.authorization import AccountKey
 from scim.adapters.tables.entity import shown_timestamp
 from scim.adapters.tables.failures import TABLE_MISSING, AttemptFailedError, failed_answer, refused_write, retry_after
-from scim.adapters.tables.filters import keys_filter, range_filter, selected
+from scim.adapters.tables.filters import range_filter, selected
 from scim.adapters.tables.limits import check_transaction, is_possible_key
 from scim.adapters.tables.table import (
     Int64,
@@ -79,19 +79,6 @@ class SdkTable:
     ) -> RowPage:
         """Return a page of the rows with ``first`` <= key < ``end``. One storage request."""
         return await _answer(self._page(range_filter(partition, first, end), select, limit, continuation))
-
-    async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:
-        """Return the existing ones of at most 14 rows. One storage request, more only when the service says so."""
-        possible = [key for key in dict.fromkeys(keys) if is_possible_key(key)]
-        if not possible:
-            return {}
-        query = keys_filter(partition, possible)
-        page = await _answer(self._page(query, select, None, None))
-        rows = {row.key: row for row in page.rows}
-        while page.continuation:
-            page = await _answer(self._page(query, select, None, page.continuation))
-            rows.update((row.key, row) for row in page.rows)
-        return rows
 
     async def _page(
         self, query: str, select: Sequence[str], limit: int | None, continuation: Mapping[str, str] | None

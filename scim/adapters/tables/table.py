@@ -131,10 +131,6 @@ class Table(Protocol):
         """Return up to ``limit`` (≤ 1000) rows with ``first`` <= key < ``end``, in key order. One storage request."""
         ...
 
-    async def read_many(self, partition: str, keys: Sequence[str], *, select: Sequence[str] = ()) -> dict[str, Row]:
-        """Return the existing ones of at most 14 rows by key. One storage request (15 comparisons are the limit)."""
-        ...
-
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none, and return the new ETags in order ("" for a delete). One storage request.
 
