@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 QUEUE_NAME = "relay-requests"
-SECONDS_BETWEEN_MESSAGES = 5.0
+SECONDS_BETWEEN_MESSAGES = 5
 _MAX_REMEMBERED = 10_000
 
 _log = logging.getLogger("scim.relay")
@@ -18,7 +18,10 @@ Send = Callable[[str], Awaitable[Any]]
 
 
 class RelayRequests:
-    """Sends at most one message per directory and 5 s. A message that is lost costs time only: the sweep follows."""
+    """Sends at most one message per directory and 5 s, which becomes visible at their end.
+
+    So the relay it starts finds every change of those 5 s. A message that is lost costs time only: the sweep follows.
+    """
 
     def __init__(self, send: Send, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._send = send
@@ -62,9 +65,9 @@ def queue_sender(open_queue: Callable[[], Any]) -> Send:
 
         queue = queue or open_queue()
         try:
-            await queue.send_message(text)
+            await queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
         except ResourceNotFoundError:
             await queue.create_queue()
-            await queue.send_message(text)
+            await queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
 
     return send
