@@ -58,9 +58,8 @@ async def backwards(
         end_id = before_id if before_id.startswith(_prefix(name)) else f"{_prefix(name)}~"
         while end_id:
             first_id = pages.before(end_id, page_size)
-            part = [
-                document async for document in documents_from(partition, name, first_id, end_id=end_id, page_size=500)
-            ]
+            # Two blocks of the page map at most: one request.
+            part = [d async for d in documents_from(partition, name, first_id, end_id=end_id, page_size=1000)]
             for document in reversed(part):
                 yield document
             end_id = first_id
