@@ -22,9 +22,6 @@ from scim.directories.interfaces import DirectoryReader, SecretStore
 from scim.provisioning.directory_cache import DirectoryCache
 from scim.provisioning.token_digests import DUMMY_DIGEST, TokenDigests
 
-CHALLENGE = 'Bearer realm="scim"'
-"""The WWW-Authenticate header of every 401 (RFC 9110 §11.6.1): the same whatever is wrong."""
-
 
 class AuthenticationFailedException(UnauthorizedException):
     """A request is not authenticated. What the caller sees is the same for every cause.
