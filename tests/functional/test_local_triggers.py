@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,6 +18,7 @@ from azure.storage.queue.aio import QueueClient
 from scim.local_host.azurite import Azurite
 from scim.local_host.host import DevelopmentHost
 from scim.local_host.host_settings import HostSettings, QueueSettings
+from scim.local_host.ports import listen
 from scim.local_host.stopping import Stopping
 
 QUEUES = QueueSettings(max_dequeue_count=3, max_polling_interval=timedelta(seconds=0.2))
@@ -59,7 +59,7 @@ async def running(recorder: Recorder, azurite: Azurite) -> AsyncIterator[int]:
     settings = {"STORAGE": azurite.connection_string, "QUEUE": recorder.queue_name}
     host = DevelopmentHost(recorder.app(), HostSettings("", {}, QUEUES), settings)
     stopping, ready = Stopping(), asyncio.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen(0) as listener:
         serving = asyncio.create_task(host.run(listener, stopping, ready.set))
         await ready.wait()
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,11 +11,13 @@ from pathlib import Path
 from typing import IO
 
 from scim.local_host.azurite.install import AzuriteError, Progress, install_azurite, node_program, to_stderr
+from scim.local_host.ports import LOOPBACK, chosen_ports
 
 _ACCOUNT = "devstoreaccount1"
 # The account key that Microsoft publishes for every emulator; it protects nothing.
 _ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _SERVICES = ("blob", "queue", "table")
+_ANY_PORTS = (0, 0, 0)
 _READY = b"Table service is successfully listening"
 _PORT_TAKEN = b"EADDRINUSE"
 _START_SECONDS = 60
@@ -56,38 +57,20 @@ class _PortTakenError(Exception):
 
 
 def start_azurite(
-    *, location: Path | None, ports: Sequence[int] | None = None, progress: Progress = to_stderr
+    *, location: Path | None, ports: Sequence[int] = _ANY_PORTS, progress: Progress = to_stderr
 ) -> Azurite:
     """Return a running Azurite with blob, queue and table service, installing it first where it is missing.
 
-    ``location`` keeps the data; ``None`` keeps it in memory. ``ports`` are tried first, then free ones.
+    ``location`` keeps the data; ``None`` keeps it in memory. ``ports`` are those of blob, queue and table; a
+    free one is taken for each that is 0 or in use.
     """
     package = install_azurite(progress)
-    chosen = list(ports) if ports and all(map(_is_free, ports)) else _free_ports()
     for _ in range(_START_ATTEMPTS):
         try:
-            return _start(package, location, chosen)
+            return _start(package, location, chosen_ports(ports))
         except _PortTakenError:
-            chosen = _free_ports()
+            ports = _ANY_PORTS
     raise AzuriteError(f"Azurite found its ports taken {_START_ATTEMPTS} times in a row")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_ports() -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in _SERVICES]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _start(package: Path, location: Path | None, ports: Sequence[int]) -> Azurite:
@@ -138,5 +121,5 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
 def _connection_string(ports: Sequence[int]) -> str:
     parts = [f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_ACCOUNT_KEY}"]
     for name, port in zip(_SERVICES, ports, strict=True):
-        parts.append(f"{name.capitalize()}Endpoint=http://127.0.0.1:{port}/{_ACCOUNT}")
+        parts.append(f"{name.capitalize()}Endpoint=http://{LOOPBACK}:{port}/{_ACCOUNT}")
     return ";".join(parts) + ";"
