@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 from scim2_models import InvalidPathException, Path
-from scim2_models.path import AttrPath, FilterNode, ValuePath
+from scim2_models.path import AttrPath, Comparison, FilterNode, LogicalExpr, Not, Present, ValuePath
 
 from scim.provisioning.entra_normalization import canonical_urn
 from scim.resources.schema import ENTERPRISE_URN, Attribute, Extension, ResourceSchema
@@ -24,7 +25,7 @@ class AttributePath:
     urn: str | None
     """The key of the extension that holds the attribute, as in the document; None for the core schema."""
     attribute: Attribute | None
-    """The attribute, or None when the path names a whole extension."""
+    """The attribute, or None when the path names a whole extension, or with no URN the resource itself."""
     declared: bool
     """Whether a schema declares the attribute; the values of others are kept as sent."""
     value_filter: FilterNode | None = None
@@ -60,7 +61,9 @@ def _whole_extension(text: str, schema: ResourceSchema) -> AttributePath | None:
     extension = schema.extension(urn)
     if extension is not None:
         return AttributePath(text, extension.urn, None, declared=True, extension=extension)
-    if _EXTENSION_URN.fullmatch(urn) and urn.lower() != schema.urn.lower():
+    if urn.lower() == schema.urn.lower():
+        return AttributePath(text, None, None, declared=True)
+    if _EXTENSION_URN.fullmatch(urn):
         return AttributePath(text, urn, None, declared=False)
     return None
 
@@ -92,11 +95,32 @@ def _place(
         attribute, urn = _short_name(node.attr, schema)
     extension = schema.extension(urn) if urn else None
     declared = attribute is not None
-    attribute = attribute or Attribute(node.attr, "string", lenient=True)
+    attribute = attribute or _undeclared(node.attr, value_filter)
     sub = None
     if sub_name is not None:
         sub = attribute.sub_attribute(sub_name) or Attribute(sub_name, "string", lenient=True)
     return AttributePath(text, extension.urn if extension else urn, attribute, declared, value_filter, sub, extension)
+
+
+def _undeclared(name: str, value_filter: FilterNode | None) -> Attribute:
+    """Return what a path takes an attribute for that no schema declares: with brackets a list of objects, else text."""
+    if value_filter is None:
+        return Attribute(name, "string", lenient=True)
+    compared = {
+        term.attr_path.attr.lower(): Attribute(term.attr_path.attr, "string", lenient=True)
+        for term in _comparisons(value_filter)
+    }
+    return Attribute(name, "complex", multi_valued=True, lenient=True, sub_attributes=compared)
+
+
+def _comparisons(node: FilterNode) -> Iterator[Comparison | Present]:
+    if isinstance(node, (Comparison, Present)):
+        yield node
+    elif isinstance(node, Not):
+        yield from _comparisons(node.expr)
+    elif isinstance(node, LogicalExpr):
+        for term in node.terms:
+            yield from _comparisons(term)
 
 
 def _short_name(name: str, schema: ResourceSchema) -> tuple[Attribute | None, str | None]:

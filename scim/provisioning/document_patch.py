@@ -5,19 +5,25 @@ Works on the stored JSON: values that no schema declares obey the same operation
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scim2_models import (
-    InvalidValueException,
-    MutabilityException,
-    NoTargetException,
-)
+from scim2_models import InvalidPathException, InvalidValueException, MutabilityException, NoTargetException
 
 from scim.provisioning.attribute_paths import AttributePath, resolve_path
 from scim.provisioning.document_reader import Document, read_for
-from scim.provisioning.entry_selection import Entry, appended, assign, merged, without_selected, write_selected
+from scim.provisioning.entry_identity import named_by
+from scim.provisioning.entry_selection import (
+    Entry,
+    appended,
+    keep_entries,
+    merged,
+    with_one_primary,
+    with_sub_attribute,
+    without_selected,
+    write_selected,
+)
 from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.values import ABSENT
 
@@ -42,36 +48,59 @@ def apply_operation(document: Document, operation: PatchOperation, schema: Resou
 
     :raises MutabilityException, InvalidValueException, InvalidPathException: With a sentence that says what to change.
     """
-    if operation.path is None:
-        for name, value in _members_of(operation).items():
-            _write(document, resolve_path(name, schema), value, operation.op)
-    elif operation.op == "remove":
-        _remove(document, operation.path, operation.value)
-    else:
-        _write(document, operation.path, operation.value, operation.op)
+    path, op = operation.path, operation.op
+    if op == "remove":
+        if path is None:
+            raise NoTargetException(detail="A remove operation needs a path that names what to remove.")
+        _remove(document, path, operation.value)
+        return
+    for place, value in _places(path, operation.value, schema, op):
+        _write(document, place, value, op)
 
 
-def _members_of(operation: PatchOperation) -> Mapping[str, Any]:
-    if operation.op == "remove":
-        raise NoTargetException(detail="A remove operation needs a path that names what to remove.")
-    if not isinstance(operation.value, Mapping):
-        raise InvalidValueException(detail=f"An {operation.op} operation without path needs an object as its value.")
-    return operation.value
+def _places(
+    path: AttributePath | None, value: Any, schema: ResourceSchema, op: str
+) -> Iterator[tuple[AttributePath, Any]]:
+    """Yield what an add or replace writes: the members of a resource or extension one by one, with their places."""
+    if path is not None and (path.attribute is not None or (path.urn is not None and value is None)):
+        yield path, value
+        return
+    if not isinstance(value, Mapping):
+        where = f"for {path.text}" if path else "without path"
+        raise InvalidValueException(detail=f"An {op} operation {where} needs an object as its value.")
+    for name, item in value.items():
+        yield from _places(_member_path(path, name, schema), item, schema, op)
 
 
-def _refuse_read_only(path: AttributePath) -> None:
-    for attribute in (path.attribute, path.sub):
-        if attribute is not None and attribute.mutability == "readOnly":
-            raise MutabilityException(detail=f"{path.text} is read-only; remove it from the attribute mapping.")
+def _member_path(holder: AttributePath | None, name: str, schema: ResourceSchema) -> AttributePath:
+    """Return the place a member of a pathless value names; a name that is no path is kept as sent."""
+    urn = holder.urn if holder else None
+    try:
+        return resolve_path(f"{urn}:{name}" if urn else name, schema)
+    except InvalidPathException:
+        return AttributePath(name, urn, Attribute(name, "string", lenient=True), declared=False)
+
+
+def _refuse_impossible(path: AttributePath) -> None:
+    """Refuse a path to what cannot be written: a read-only attribute, an entry or a part of what has none."""
+    attribute = path.attribute
+    if attribute is None or not path.declared:
+        return
+    if "readOnly" in (attribute.mutability, path.sub.mutability if path.sub else None):
+        raise MutabilityException(detail=f"{path.text} is read-only; remove it from the attribute mapping.")
+    if path.value_filter is not None and not attribute.multi_valued:
+        raise InvalidPathException(detail=f"{path.text}: {attribute.name} holds one value; leave the brackets out.")
+    if path.sub is not None and attribute.type != "complex":
+        raise InvalidPathException(detail=f"{path.text}: {attribute.name} has no sub-attributes; name it alone.")
 
 
 def _write(document: Document, path: AttributePath, value: Any, op: str) -> None:
     if path.attribute is None:
-        _write_extension(document, path, value, op)
+        document.pop(path.urn or "", None)
         return
     if path.urn is None and path.attribute.name in _IGNORED:
         return
-    _refuse_read_only(path)
+    _refuse_impossible(path)
     holder = document if path.urn is None else document.setdefault(path.urn, {})
     if path.value_filter is not None:
         write_selected(holder, path, value)
@@ -82,40 +111,28 @@ def _write(document: Document, path: AttributePath, value: Any, op: str) -> None
     _drop_empty_extension(document, path.urn)
 
 
-def _write_extension(document: Document, path: AttributePath, value: Any, op: str) -> None:
-    if value is None:
-        document.pop(path.urn or "", None)
-        return
-    if not isinstance(value, Mapping):
-        raise InvalidValueException(detail=f"{path.text} must be an object with the extension's attributes.")
-    for name, item in value.items():
-        _write(document, _in_extension(path, name), item, op)
-
-
-def _in_extension(path: AttributePath, name: str) -> AttributePath:
-    attribute = path.extension.attributes.get(name.lower()) if path.extension else None
-    return AttributePath(
-        f"{path.urn}:{name}",
-        path.urn,
-        attribute or Attribute(name, "string", lenient=True),
-        declared=attribute is not None,
-    )
-
-
 def _write_attribute(holder: Entry, path: AttributePath, value: Any, op: str) -> None:
     read = read_for(path, value)
     attribute, current = path.attribute, holder.get(path.key)
     if attribute is None:
         return
-    if read is ABSENT:
-        if op == "replace":
-            _unassign(holder, path)
-    elif attribute.multi_valued and op == "add" and isinstance(current, list):
-        holder[path.key] = appended(current, read)
-    elif attribute.type == "complex" and isinstance(current, dict) and isinstance(read, dict):
-        holder[path.key] = merged(attribute, current, value, path)
+    if attribute.type == "complex" and not attribute.multi_valued and isinstance(value, Mapping):
+        entry = merged(attribute, current if isinstance(current, dict) else {}, value, path.text)
+        _assign_or_drop(holder, path, entry)
+    elif attribute.multi_valued and op == "add":
+        if read is not ABSENT:
+            holder[path.key] = appended(attribute, current if isinstance(current, list) else [], read)
+    elif read is ABSENT:
+        _unassign(holder, path)
     else:
         holder[path.key] = read
+
+
+def _assign_or_drop(holder: Entry, path: AttributePath, value: Entry) -> None:
+    if value:
+        holder[path.key] = value
+    else:
+        holder.pop(path.key, None)
 
 
 def _unassign(holder: Entry, path: AttributePath) -> None:
@@ -126,34 +143,31 @@ def _unassign(holder: Entry, path: AttributePath) -> None:
 
 def _write_sub_attribute(holder: Entry, path: AttributePath, value: Any) -> None:
     """Write ``name.givenName``, or ``emails.type`` of every entry; a missing attribute is created."""
-    read, current = read_for(path, value), holder.get(path.key)
-    sub, attribute = path.sub, path.attribute
-    if sub is None or attribute is None:
+    attribute, current = path.attribute, holder.get(path.key)
+    if attribute is None or (current is None and value in (None, "")):
         return
     if isinstance(current, list):
-        for entry in _entries(current):
-            assign(entry, sub.name, read)
-        holder[path.key] = [entry for entry in current if entry != {}]
-    elif read is not ABSENT:
-        entry = {**(current if isinstance(current, dict) else {}), sub.name: read}
-        holder[path.key] = [entry] if attribute.multi_valued else entry
-    elif isinstance(current, dict):
-        current.pop(sub.name, None)
-    if not holder.get(path.key):
-        holder.pop(path.key, None)
-
-
-def _entries(items: list[Any]) -> list[Entry]:
-    return [item for item in items if isinstance(item, dict)]
+        changed = [
+            with_sub_attribute(attribute, entry, path, value) if isinstance(entry, dict) else entry for entry in current
+        ]
+        keep_entries(holder, path, with_one_primary(current, changed, path))
+        return
+    entry = with_sub_attribute(attribute, current if isinstance(current, dict) else {}, path, value)
+    if attribute.multi_valued:
+        keep_entries(holder, path, [entry])
+    else:
+        _assign_or_drop(holder, path, entry)
 
 
 def _remove(document: Document, path: AttributePath, value: Any) -> None:
     if path.attribute is None:
-        document.pop(path.urn or "", None)
+        if path.urn is None:
+            raise NoTargetException(detail=f"{path.text} names a whole resource; a remove names what to remove of it.")
+        document.pop(path.urn, None)
         return
     if path.urn is None and path.attribute.name in _IGNORED:
         return
-    _refuse_read_only(path)
+    _refuse_impossible(path)
     holder = document if path.urn is None else document.get(path.urn)
     if isinstance(holder, dict) and path.key in holder:
         _remove_from(holder, path, value)
@@ -161,35 +175,19 @@ def _remove(document: Document, path: AttributePath, value: Any) -> None:
 
 
 def _remove_from(holder: Entry, path: AttributePath, value: Any) -> None:
-    current = holder[path.key]
-    whole = path.value_filter is None and path.sub is None
-    if whole and (value in (None, "") or not isinstance(current, list)):
-        _unassign(holder, path)
+    current, attribute = holder[path.key], path.attribute
+    if attribute is None:
         return
-    holder[path.key] = _what_is_left(current, path, value, whole=whole)
-    if not holder[path.key]:
-        del holder[path.key]
-
-
-def _what_is_left(current: Any, path: AttributePath, value: Any, *, whole: bool) -> Any:
-    if whole:
-        return [item for item in current if not _named_by(item, value)]
-    if isinstance(current, list):
-        return without_selected(current, path)
-    if isinstance(current, dict):
-        return {key: item for key, item in current.items() if path.sub is None or key != path.sub.name}
-    return current
-
-
-def _named_by(item: Any, value: Any) -> bool:
-    """Tell whether Entra's ``remove`` with a value names this entry: all given sub-attributes are equal."""
-    for named in value if isinstance(value, list) else [value]:
-        if isinstance(named, Mapping) and isinstance(item, dict):
-            if named and all(item.get(key) == wanted for key, wanted in named.items() if wanted is not None):
-                return True
-        elif item == named:
-            return True
-    return False
+    if path.value_filter is not None or path.sub is not None:
+        if isinstance(current, list):
+            keep_entries(holder, path, without_selected(current, path))
+        elif isinstance(current, dict):
+            _assign_or_drop(holder, path, with_sub_attribute(attribute, current, path, None))
+    elif value in (None, "") or not isinstance(current, list):
+        _unassign(holder, path)
+    else:
+        named = named_by(attribute, value, path.text)
+        keep_entries(holder, path, [item for item in current if not named(item)])
 
 
 def _drop_empty_extension(document: Document, urn: str | None) -> None:

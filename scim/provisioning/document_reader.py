@@ -72,7 +72,7 @@ def write_member(document: Document, name: str, value: Any, schema: ResourceSche
     if place is None:
         _put(document, name, read_undeclared(value, name), name)
     elif place.attribute is None:
-        _write_extension(document, place, value, schema)
+        _write_whole(document, place, value, schema)
     elif place.declared and place.attribute.mutability == "readOnly":
         return
     elif place.sub is None:
@@ -102,11 +102,17 @@ def read_for(place: AttributePath, value: Any) -> Any:
     return read_value(target, value, place.text)
 
 
-def _write_extension(document: Document, place: AttributePath, value: Any, schema: ResourceSchema) -> None:
+def _write_whole(document: Document, place: AttributePath, value: Any, schema: ResourceSchema) -> None:
+    """Write the members of an extension, or of the core schema under its URN."""
     if value is None:
         return
     if not isinstance(value, Mapping):
-        raise InvalidValueException(detail=f"{place.text} must be an object with the extension's attributes.")
+        raise InvalidValueException(detail=f"{place.text} must be an object with the schema's attributes.")
+    if place.urn is None:
+        for name, item in value.items():
+            if name.lower() not in _NEVER_STORED:
+                write_member(document, name, item, schema)
+        return
     holder = document.setdefault(str(place.urn), {})
     for name, item in value.items():
         attribute = schema.attribute(name, place.urn)

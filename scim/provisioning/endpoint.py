@@ -15,7 +15,7 @@ from scim.provisioning.discovery import answer_service_provider_config
 from scim.provisioning.errors import scim_error
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.request_log import LogEntry, begin_entry
-from scim.provisioning.routing import route
+from scim.provisioning.routing import canonical_segments, route
 from scim.provisioning.service_provider import service_provider
 from scim.resources.interfaces import ResourceStore
 from scim.resources.storage_scope import storage_scope
@@ -68,7 +68,7 @@ class ProvisioningEndpoint:
             provider=service_provider(directory.attribute_mappings),
             store=self.store_of(directory),
             base_url=base_url,
-            segments=tuple(segments),
+            segments=canonical_segments(segments),
         )
         chosen = route(request)
         entry.operation, entry.resource_type = chosen.operation, chosen.resource_type

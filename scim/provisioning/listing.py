@@ -73,7 +73,7 @@ def _read_search(schemas: Sequence[ResourceSchema], parameters: Parameters, curs
     sort_by, sort_order = _text(parameters, "sortBy"), _text(parameters, "sortOrder")
     return Search(
         schemas=schemas,
-        filter=parse_filter(text) if text else None,
+        filter=parse_filter(text) if text is not None else None,
         sort=read_sort_key(sort_by, sort_order, schemas) if sort_by or sort_order else None,
         count=count,
         start_index=None if cursor is not None else max(1, start_index or 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scim2_models import NotFoundException, NotImplementedException
@@ -16,6 +16,11 @@ from scim.provisioning.request import ScimRequest
 from scim.provisioning.users import create_user, delete_user, patch_user, read_user, replace_user
 from scim.web import WebResponse
 
+_ENDPOINTS = {
+    name.lower(): name
+    for name in ("Users", "Groups", "Bulk", "Me", "Schemas", "ResourceTypes", "ServiceProviderConfig", ".search")
+}
+
 Answer = Callable[[ScimRequest], Awaitable[WebResponse]]
 
 
@@ -26,6 +31,14 @@ class Route:
     operation: str
     resource_type: str
     answer: Answer
+
+
+def canonical_segments(segments: Sequence[str]) -> tuple[str, ...]:
+    """Return the path below the Tenant URL with the endpoint's name as the RFC writes it: some clients send /users."""
+    if not segments:
+        return ()
+    first, *rest = segments
+    return (_ENDPOINTS.get(first.lower(), first), *rest)
 
 
 def route(request: ScimRequest) -> Route:

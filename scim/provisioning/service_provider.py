@@ -104,7 +104,7 @@ def resource_types(provider: ServiceProvider) -> list[dict[str, Any]]:
             "id": schema.name,
             "name": schema.name,
             "endpoint": f"/{schema.endpoint}",
-            "description": "User account" if schema.name == "User" else "Group",
+            "description": "User Account" if schema.name == "User" else "Group",
             "schema": schema.urn,
             "schemaExtensions": [
                 {"schema": extension.urn, "required": False} for extension in schema.extensions.values()

@@ -28,7 +28,7 @@ def user_schema_document() -> SchemaDocument:
     """Return the core User schema (RFC 7643 §4.1); ``groups`` is returned on request, since it costs a query."""
     from scim2_models import User
 
-    document = _document(User, "User account")
+    document = _document(User, "User Account")
     _attribute(document, "groups")["returned"] = "request"
     return document
 

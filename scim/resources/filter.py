@@ -39,7 +39,7 @@ MAX_COMPARISONS = 200
 Predicate = Callable[[Document], bool]
 Resolve = Callable[[AttrPath], ResolvedAttribute | None]
 
-_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # takes the rest where a quote is missing, to stay linear
 _CONJUNCTION = re.compile(r"(?<![a-z0-9$_.:-])(?:and|or)(?![a-z0-9$_-])", re.IGNORECASE)
 _EXAMPLE = 'userName eq "anna@example.com"'
 _TOO_DEEP = f"The filter nests more than {MAX_NESTING} brackets or parentheses; write it flatter."

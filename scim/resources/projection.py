@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from scim2_models import InvalidPathException, InvalidValueException
@@ -201,7 +202,14 @@ def read_projection(
     included, left_out = _names("attributes", attributes), _names("excludedAttributes", excluded)
     if included and left_out:
         raise InvalidValueException(detail="Send either attributes or excludedAttributes, not both.")
-    return Projection(included, left_out, schemas)
+    return _projection(tuple(included), tuple(left_out), tuple(schemas))
+
+
+@lru_cache(maxsize=128)
+def _projection(
+    included: tuple[str, ...], excluded: tuple[str, ...], schemas: tuple[ResourceSchema, ...]
+) -> Projection:
+    return Projection(included, excluded, schemas)
 
 
 def _names(parameter: str, sent: str | list[str] | None) -> list[str]:

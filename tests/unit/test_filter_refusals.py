@@ -60,6 +60,7 @@ UNREADABLE = [
     'userName eq "a',
     'userName eq "\\x"',
     'userName eq "\x01"',
+    'userName eq "' + '\\"' * 3980,
     "userName eq 1e999",
     "userName eq " + "1" * 5000,
     "not userName pr",
