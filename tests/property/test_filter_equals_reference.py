@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scim2_models import InvalidFilterException, SearchRequest
+from scim2_models import InvalidFilterException, ScimFilter, SearchRequest
 from scim2_server.testing import SEARCH_FILTERS
 
 from scim.resources.filter import compile_filter, parse_filter
@@ -158,6 +158,39 @@ def test_a_filter_over_users_and_groups_keeps_what_the_reference_keeps(
     ours = our_answers(text, documents, {"User": user_schema(), "Group": group_schema()})
 
     assert ours == reference_answers(text, documents, BOTH_MODELS)
+
+
+TOKENS = [
+    "(",
+    ")",
+    "[",
+    "]",
+    "not",
+    "and",
+    "or",
+    "pr",
+    "eq",
+    "co",
+    "userName",
+    "emails",
+    "emails.type",
+    '"a"',
+    "'a'",
+    "1",
+]
+TOKENS += ["null", "true", ".value", '"', "\\", "é", "urn:x:y:z", ":", "1e999", "-", "\0", "$ref"]
+
+
+@settings(max_examples=1500, deadline=None)
+@given(text=st.text(max_size=20) | st.lists(st.sampled_from(TOKENS), max_size=10).map(" ".join))
+def test_any_text_is_read_as_the_reference_reads_it_or_refused(text: str) -> None:
+    try:
+        expected = ScimFilter(text).ast
+    except InvalidFilterException:
+        with pytest.raises(InvalidFilterException, match="^The filter "):
+            parse_filter(text)
+    else:
+        assert parse_filter(text) == expected
 
 
 @pytest.mark.parametrize("text", SEARCH_FILTERS)
