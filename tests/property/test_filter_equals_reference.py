@@ -187,7 +187,7 @@ def test_any_text_is_read_as_the_reference_reads_it_or_refused(text: str) -> Non
     try:
         expected = ScimFilter(text).ast
     except InvalidFilterException:
-        with pytest.raises(InvalidFilterException, match="^The filter "):
+        with pytest.raises(InvalidFilterException, match=r"^The filter "):
             parse_filter(text)
     else:
         assert parse_filter(text) == expected
