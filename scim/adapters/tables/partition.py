@@ -63,11 +63,13 @@ class Partition:
             self.directory_id, first, end, select=select, limit=limit, continuation=continuation
         )
 
-    async def rows(self, key_range: tuple[str, str], *, select: Sequence[str] = ()) -> AsyncIterator[Row]:
-        """Yield all rows of a range in key order; one storage request for each 1000, or fewer rows when it is slow."""
+    async def rows(
+        self, key_range: tuple[str, str], *, select: Sequence[str] = (), page_size: int = 1000
+    ) -> AsyncIterator[Row]:
+        """Yield all rows of a range in key order; one storage request for each page, which a slow query ends early."""
         continuation: Mapping[str, str] | None = None
         while True:
-            page = await self.page(key_range, select=select, continuation=continuation)
+            page = await self.page(key_range, select=select, limit=page_size, continuation=continuation)
             for row in page.rows:
                 yield row
             continuation = page.continuation

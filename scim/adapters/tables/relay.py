@@ -29,8 +29,9 @@ from scim.adapters.tables.table import (
 from scim.resources.identifiers import ResourceName
 
 MAX_BACKLOG = 500
-_BLOCK_SIZE: dict[ResourceName, int] = {"User": 500, "Group": 250}
-_PREFIX: dict[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
+BLOCK_SIZE: dict[ResourceName, int] = {"User": 500, "Group": 250}
+"""How many resources the last block of a page map holds before a new one begins behind it."""
+PREFIX: dict[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
 _LOST_RACES = 20
 
 
@@ -78,7 +79,7 @@ def row_bytes(row: Row) -> int:
 
 
 def _touched_blocks(index: DirectoryIndex, tally: Tally) -> Iterator[tuple[str, int]]:
-    for name, prefix in _PREFIX.items():
+    for name, prefix in PREFIX.items():
         for resource_id in (tally.created, tally.deleted):
             if resource_id.startswith(prefix):
                 yield name, index.maps[name].block_of(resource_id)
@@ -91,7 +92,7 @@ def relay_writes(index: DirectoryIndex, rows: Sequence[Row]) -> list[Write]:
     for number, row in enumerate(rows, index.number + 1):
         values: dict[str, Value] = {**row.values, "operation": keys.last_id(row.key)}
         writes += [delete(row.key, row.etag), insert(keys.feed(number), values)]
-    for name in _PREFIX:
+    for name in PREFIX:
         writes += _map_writes(index.maps[name], tallies, name)
     return writes
 
@@ -110,13 +111,13 @@ def _head_write(index: DirectoryIndex, tallies: Sequence[Tally]) -> Write:
 
 def _map_writes(pages: PageMap, tallies: Sequence[Tally], name: ResourceName) -> list[Write]:
     """Return the writes of the blocks that change; the last block ends when it is full, so that blocks stay small."""
-    prefix = _PREFIX[name]
+    prefix = PREFIX[name]
     counts = {block.first_id: block.count for block in pages.blocks}
     stored = {block.first_id: block.count for block in pages.blocks if pages.is_stored}
     first_ids = [block.first_id for block in pages.blocks]
     for resource_id in sorted(tally.created for tally in tallies if tally.created.startswith(prefix)):
         last = first_ids[-1]
-        if resource_id > last and counts[last] >= _BLOCK_SIZE[name]:
+        if resource_id > last and counts[last] >= BLOCK_SIZE[name]:
             first_ids.append(resource_id)
             counts[resource_id] = 0
         counts[_holder(first_ids, resource_id)] += 1

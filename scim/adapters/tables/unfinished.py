@@ -15,7 +15,7 @@ from scim.adapters.tables.users import read_user
 from scim.resources.errors import LostRaceError, ResourceMissingError
 from scim.resources.values import parse_datetime
 
-_PATIENCE = {CLEARING: 0, ANNOUNCING: 120, LEAVING: 120, STAGING: 600}
+PATIENCE = {CLEARING: 0, ANNOUNCING: 120, LEAVING: 120, STAGING: 600}
 """Seconds after which an operation counts as left by a crash: a request has 20 s, and clocks differ."""
 _MEMBERSHIPS_PER_STEP = 45
 _ATTEMPTS = 5
@@ -48,13 +48,14 @@ async def finish_operations(partition: Partition) -> list[str]:
     """
     finished = []
     async for row in partition.rows((keys.UNFINISHED_FIRST, keys.UNFINISHED_END)):
-        if _age(row) >= _PATIENCE[str(row.values["kind"])]:
+        if age(row) >= PATIENCE[str(row.values["kind"])]:
             await _finish(partition, row)
             finished.append(keys.last_id(row.key))
     return finished
 
 
-def _age(row: Row) -> float:
+def age(row: Row) -> float:
+    """Return the seconds since an unfinished operation began."""
     started = parse_datetime(str(row.values["time"]))
     return (datetime.now(UTC) - started).total_seconds() if started else 0.0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.document_rows import document_values, stored_user
+from scim.adapters.tables.document_rows import document_values, joined_text, stored_user
 from scim.adapters.tables.memberships import unknown_member_of
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
@@ -37,18 +37,24 @@ async def create_user(partition: Partition, document: dict[str, Any], operation:
     :raises ValueTakenError: When another user has the userName.
     """
     user_id = str(document["id"])
-    text = document_text(document)
-    lookups = _lookups(user_id, document)
-    writes = [
-        *(insert(key, {"id": user_id}) for key in lookups),
-        insert(keys.document(user_id), _user_values(text, document, operation, operation.time, ())),
+    inserts = user_inserts(document, operation)
+    tally = Tally(users=1, active=int(is_active(document)), created=user_id)
+    outbox = outbox_insert(partition, operation, created_events("User", document), tally)
+    etags = await _commit_create(partition, [*inserts, outbox], user_id)
+    # The document is the last but two: anchor and outbox row follow it.
+    text, etag, time = joined_text(inserts[-2].values), etags[-3], operation.time
+    return StoredDocument("User", user_id, text, operation.id, time, time, etag, (operation.id,))
+
+
+def user_inserts(document: dict[str, Any], operation: Operation) -> list[Write]:
+    """Return the writes that store a user's own rows; its lookup rows first, so that a taken userName is told first."""
+    user_id = str(document["id"])
+    values = _user_values(document_text(document), document, operation, operation.time, ())
+    return [
+        *(insert(key, {"id": user_id}) for key in _lookups(user_id, document)),
+        insert(keys.document(user_id), values),
         insert(keys.anchor(user_id), {}),
-        outbox_insert(partition, operation, created_events("User", document), _created(user_id, document)),
     ]
-    etags = await _commit_create(partition, writes, user_id)
-    return StoredDocument(
-        "User", user_id, text, operation.id, operation.time, operation.time, etags[len(lookups)], (operation.id,)
-    )
 
 
 def _lookups(user_id: str, document: dict[str, Any]) -> tuple[str, ...]:
@@ -65,10 +71,6 @@ def _user_values(
         **document_values(text, operation, created=created, before=before),
         "active": is_active(document),
     }
-
-
-def _created(user_id: str, document: dict[str, Any]) -> Tally:
-    return Tally(users=1, active=int(is_active(document)), created=user_id)
 
 
 async def _commit_create(partition: Partition, writes: list[Write], user_id: str) -> list[str]:
