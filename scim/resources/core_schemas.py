@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,11 +13,16 @@ SchemaDocument = dict[str, Any]
 """A Schema resource as JSON, without ``meta``. Those of this module are shared: not to be changed."""
 
 
+_NAME = re.compile(r"(?P<name>[^.\[\]]+)(?P<brackets>\[.*\])?(?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
+_LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
+_COMPARED = re.compile(r"(?:^\[|[\s(])([a-z$][a-z0-9$_-]*)\s+(?:eq|ne|co|sw|ew|gt|ge|lt|le|pr)\b", re.IGNORECASE)
+
+
 class CustomAttribute(NamedTuple):
     """An attribute of an extension that a directory defines."""
 
     name: str
-    """Its name, or ``device.serial`` for a sub-attribute of a complex attribute."""
+    """Its name; ``device.serial`` or ``phones[type eq "work"].value`` for a sub-attribute of a complex attribute."""
     type: AttributeType
     multi_valued: bool = False
     """Whether it has several values; for a sub-attribute, whether the complex attribute has."""
@@ -69,13 +75,29 @@ def custom_extension_schema(urn: str, attributes: Iterable[CustomAttribute]) -> 
 
 
 def _define(definitions: dict[str, dict[str, Any]], attribute: CustomAttribute) -> None:
-    name, _, sub_name = attribute.name.partition(".")
-    if not sub_name:
-        definitions[name.lower()] = _definition(name, attribute)
+    """Add an attribute, and what its brackets compare, so that filters can ask for it; the first of a name stays."""
+    match = _NAME.fullmatch(attribute.name)
+    if match is None:
+        message = f"no attribute of an extension: {attribute.name}"
+        raise ValueError(message)
+    name, brackets, sub_name = match["name"], match["brackets"], match["sub"]
+    if not brackets and not sub_name:
+        definitions.setdefault(name.lower(), _definition(name, attribute))
         return
     holder = definitions.setdefault(name.lower(), _definition(name, CustomAttribute(name, "complex")))
-    holder["multiValued"] = holder["multiValued"] or attribute.multi_valued
-    holder.setdefault("subAttributes", []).append(_definition(sub_name, attribute._replace(multi_valued=False)))
+    holder["type"] = "complex"
+    holder["multiValued"] = holder["multiValued"] or attribute.multi_valued or bool(brackets)
+    if sub_name:
+        _add_sub_attribute(holder, _definition(sub_name, attribute._replace(multi_valued=False)))
+    for compared in _COMPARED.findall(_LITERAL.sub("", brackets or "")):
+        kind: AttributeType = "boolean" if compared.lower() == "primary" else "string"
+        _add_sub_attribute(holder, _definition(compared, CustomAttribute(compared, kind)))
+
+
+def _add_sub_attribute(holder: dict[str, Any], definition: dict[str, Any]) -> None:
+    present = holder.setdefault("subAttributes", [])
+    if definition["name"].lower() not in {sub["name"].lower() for sub in present}:
+        present.append(definition)
 
 
 def _definition(name: str, attribute: CustomAttribute) -> dict[str, Any]:

@@ -84,3 +84,23 @@ def test_custom_attributes_with_a_dot_become_sub_attributes_of_one_complex_attri
         ("serial", False),
         ("colour", False),
     ]
+
+
+def test_an_attribute_selected_by_brackets_is_several_valued_and_declares_what_they_compare() -> None:
+    schema = user_schema(
+        CustomAttribute('phones[type eq "work"].value', "string"),
+        CustomAttribute('phones[type eq "home, label eq x" and primary eq true].value', "string"),
+        CustomAttribute("phones", "string"),
+        CustomAttribute("phones.rank", "integer"),
+    )
+
+    phones = schema.attribute("phones", CUSTOM_URN)
+
+    assert phones is not None
+    assert (phones.type, phones.multi_valued) == ("complex", True)
+    assert {sub.name: sub.type for sub in phones.sub_attributes.values()} == {
+        "value": "string",
+        "type": "string",
+        "primary": "boolean",
+        "rank": "integer",
+    }
