@@ -5,13 +5,13 @@ Works on the stored JSON: values that no schema declares obey the same operation
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scim2_models import InvalidPathException, InvalidValueException, MutabilityException, NoTargetException
+from scim2_models import InvalidPathException, MutabilityException
 
-from scim.provisioning.attribute_paths import AttributePath, resolve_path
+from scim.provisioning.attribute_paths import AttributePath
 from scim.provisioning.document_reader import Document, read_for
 from scim.provisioning.entry_identity import named_by
 from scim.provisioning.entry_selection import (
@@ -24,7 +24,6 @@ from scim.provisioning.entry_selection import (
     without_selected,
     write_selected,
 )
-from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.values import ABSENT
 
 _IGNORED = frozenset({"schemas", "password"})
@@ -36,49 +35,22 @@ class PatchOperation:
     """One operation as read: ``op`` is add, replace or remove; a remove without value has ``value`` None."""
 
     op: str
-    path: AttributePath | None
+    path: AttributePath
     value: Any = None
 
 
-def apply_operation(document: Document, operation: PatchOperation, schema: ResourceSchema) -> None:
+def apply_operation(document: Document, operation: PatchOperation) -> None:
     """Change a document in place by one operation.
 
-    Entra needs what the RFC refuses: a filter that matches no entry creates the entry it describes, ``replace`` with
-    ``""`` or null clears, and a pathless value may have dotted names and URN paths as keys.
+    Entra needs what the RFC refuses: a filter that matches no entry creates the entry it describes, and ``replace``
+    with ``""`` or null clears.
 
     :raises MutabilityException, InvalidValueException, InvalidPathException: With a sentence that says what to change.
     """
-    path, op = operation.path, operation.op
-    if op == "remove":
-        if path is None:
-            raise NoTargetException(detail="A remove operation needs a path that names what to remove.")
-        _remove(document, path, operation.value)
-        return
-    for place, value in _places(path, operation.value, schema, op):
-        _write(document, place, value, op)
-
-
-def _places(
-    path: AttributePath | None, value: Any, schema: ResourceSchema, op: str
-) -> Iterator[tuple[AttributePath, Any]]:
-    """Yield what an add or replace writes: the members of a resource or extension one by one, with their places."""
-    if path is not None and (path.attribute is not None or (path.urn is not None and value is None)):
-        yield path, value
-        return
-    if not isinstance(value, Mapping):
-        where = f"for {path.text}" if path else "without path"
-        raise InvalidValueException(detail=f"An {op} operation {where} needs an object as its value.")
-    for name, item in value.items():
-        yield from _places(_member_path(path, name, schema), item, schema, op)
-
-
-def _member_path(holder: AttributePath | None, name: str, schema: ResourceSchema) -> AttributePath:
-    """Return the place a member of a pathless value names; a name that is no path is kept as sent."""
-    urn = holder.urn if holder else None
-    try:
-        return resolve_path(f"{urn}:{name}" if urn else name, schema)
-    except InvalidPathException:
-        return AttributePath(name, urn, Attribute(name, "string", lenient=True), declared=False)
+    if operation.op == "remove":
+        _remove(document, operation.path, operation.value)
+    else:
+        _write(document, operation.path, operation.value, operation.op)
 
 
 def _refuse_impossible(path: AttributePath) -> None:
@@ -144,7 +116,7 @@ def _unassign(holder: Entry, path: AttributePath) -> None:
 def _write_sub_attribute(holder: Entry, path: AttributePath, value: Any) -> None:
     """Write ``name.givenName``, or ``emails.type`` of every entry; a missing attribute is created."""
     attribute, current = path.attribute, holder.get(path.key)
-    if attribute is None or (current is None and value in (None, "")):
+    if attribute is None or (attribute.multi_valued and current is None and value in (None, "")):
         return
     if isinstance(current, list):
         changed = [
@@ -161,9 +133,7 @@ def _write_sub_attribute(holder: Entry, path: AttributePath, value: Any) -> None
 
 def _remove(document: Document, path: AttributePath, value: Any) -> None:
     if path.attribute is None:
-        if path.urn is None:
-            raise NoTargetException(detail=f"{path.text} names a whole resource; a remove names what to remove of it.")
-        document.pop(path.urn, None)
+        document.pop(path.urn or "", None)
         return
     if path.urn is None and path.attribute.name in _IGNORED:
         return

@@ -149,7 +149,7 @@ def _patched(request: ScimRequest, stored: StoredDocument, operations: Sequence[
     schema = request.provider.group
     attributes = attributes_of(stored.document())
     for operation in operations:
-        apply_operation(attributes, operation, schema)
+        apply_operation(attributes, operation)
     require_complete(attributes, schema)
     return complete_document(attributes, stored.id, schema)
 

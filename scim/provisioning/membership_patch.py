@@ -8,7 +8,6 @@ from typing import Any
 from scim2_models import InvalidFilterException, InvalidValueException, MutabilityException
 from scim2_models.path import CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator
 
-from scim.provisioning.attribute_paths import AttributePath
 from scim.provisioning.document_patch import PatchOperation
 from scim.resources.membership import Member, MembershipChange
 
@@ -22,38 +21,20 @@ def split_members(operations: Iterable[PatchOperation]) -> tuple[MembershipChang
     """
     change, others = MembershipChange(), []
     for operation in operations:
-        if _names_members(operation.path):
+        if operation.path.urn is None and operation.path.key == "members":
             change = _after(change, operation)
-        elif operation.path is None and isinstance(operation.value, Mapping):
-            members, rest = _split_value(operation)
-            change = _after(change, members) if members else change
-            others += [rest] if rest else []
         else:
             others.append(operation)
     return change, others
 
 
-def _names_members(path: AttributePath | None) -> bool:
-    return path is not None and path.urn is None and path.key == "members"
-
-
-def _split_value(operation: PatchOperation) -> tuple[PatchOperation | None, PatchOperation | None]:
-    members = [value for name, value in operation.value.items() if name.lower() == "members"]
-    rest = {name: value for name, value in operation.value.items() if name.lower() != "members"}
-    return (
-        PatchOperation(operation.op, None, members[0]) if members else None,
-        PatchOperation(operation.op, None, rest) if rest else None,
-    )
-
-
 def _after(change: MembershipChange, operation: PatchOperation) -> MembershipChange:
     path, value = operation.path, operation.value
-    if path is not None and path.sub is not None:
+    if path.sub is not None:
         raise MutabilityException(detail=f"{path.text} cannot be changed; remove the member and add it again.")
-    selected = path is not None and path.value_filter is not None
-    if selected:
-        ids = _selected_ids(path.value_filter) if path and path.value_filter else []
-        made = {member_id: None if operation.op == "remove" else Member(member_id) for member_id in ids}
+    if path.value_filter is not None:
+        selected = _selected_ids(path.value_filter)
+        made = {member_id: None if operation.op == "remove" else Member(member_id) for member_id in selected}
         return MembershipChange({**change.members, **made}, change.replace_all)
     if operation.op == "remove":
         if value in (None, ""):
@@ -89,7 +70,11 @@ def _selected_ids(node: FilterNode) -> list[str]:
     terms = node.terms if isinstance(node, LogicalExpr) and node.op is LogicalOperator.or_ else (node,)
     ids = []
     for term in terms:
-        if not isinstance(term, Comparison) or term.op is not CompareOperator.eq or term.attr_path.attr != "value":
+        if (
+            not isinstance(term, Comparison)
+            or term.op is not CompareOperator.eq
+            or term.attr_path.attr.lower() != "value"
+        ):
             raise InvalidFilterException(detail='Members are selected by id: members[value eq "id"].')
         ids.append(str(term.value))
     return ids

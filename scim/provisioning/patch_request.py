@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from scim2_models import InvalidSyntaxException, InvalidValueException, NoTargetException
+from scim2_models import InvalidPathException, InvalidSyntaxException, InvalidValueException, NoTargetException
 
-from scim.provisioning.attribute_paths import resolve_path
+from scim.provisioning.attribute_paths import AttributePath, resolve_path
 from scim.provisioning.document_patch import PatchOperation
 from scim.provisioning.entra_normalization import normalize_operation
-from scim.resources.schema import ResourceSchema
+from scim.resources.schema import Attribute, ResourceSchema
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
@@ -18,7 +18,9 @@ PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 def read_patch(payload: Any, schema: ResourceSchema) -> list[PatchOperation]:
     """Return the operations of a PATCH body, paths resolved (RFC 7644 §3.5.2).
 
-    An empty list is accepted and changes nothing: Microsoft's SCIM validator sends it and expects success.
+    An operation without path becomes one for each member of its value; the members' names may be dotted paths and
+    have a URN, as Entra sends them with aadOptscim062020. An empty list is accepted and changes nothing: Microsoft's
+    SCIM validator sends it and expects success.
 
     :raises InvalidSyntaxException: When the body is no PATCH request.
     """
@@ -31,10 +33,10 @@ def read_patch(payload: Any, schema: ResourceSchema) -> list[PatchOperation]:
     operations = members.get("operations")
     if not isinstance(operations, list):
         raise InvalidSyntaxException(detail='The body must hold "Operations" as a list.')
-    return [_read_operation(operation, schema) for operation in operations]
+    return [read for operation in operations for read in _read_operation(operation, schema)]
 
 
-def _read_operation(operation: Any, schema: ResourceSchema) -> PatchOperation:
+def _read_operation(operation: Any, schema: ResourceSchema) -> Iterator[PatchOperation]:
     if not isinstance(operation, Mapping):
         raise InvalidSyntaxException(detail="Each of the Operations must be a JSON object.")
     normalized = normalize_operation(operation)
@@ -43,10 +45,37 @@ def _read_operation(operation: Any, schema: ResourceSchema) -> PatchOperation:
         raise InvalidValueException(detail='The "op" of an operation must be add, replace or remove.')
     if path is not None and not isinstance(path, str):
         raise InvalidSyntaxException(detail='The "path" of an operation must be text.')
-    if op == "remove" and not path:
+    place = resolve_path(path, schema) if path else None
+    if op == "remove" and (place is None or _is_resource(place)):
         raise NoTargetException(detail="A remove operation needs a path that names what to remove.")
     _require_value(op, normalized)
-    return PatchOperation(op, resolve_path(path, schema) if path else None, normalized.get("value"))
+    return _operations(op, place, normalized.get("value"), schema)
+
+
+def _is_resource(path: AttributePath) -> bool:
+    return path.attribute is None and path.urn is None
+
+
+def _operations(op: str, path: AttributePath | None, value: Any, schema: ResourceSchema) -> Iterator[PatchOperation]:
+    """Yield one operation for an attribute, or one for each member of a resource's or extension's value."""
+    whole = path is None or path.attribute is None
+    if path is not None and (not whole or op == "remove" or (value is None and not _is_resource(path))):
+        yield PatchOperation(op, path, value)
+        return
+    if not isinstance(value, Mapping):
+        where = f"for {path.text}" if path else "without path"
+        raise InvalidValueException(detail=f"An {op} operation {where} needs an object as its value.")
+    for name, item in value.items():
+        yield from _operations(op, _member_path(path, name, schema), item, schema)
+
+
+def _member_path(holder: AttributePath | None, name: str, schema: ResourceSchema) -> AttributePath:
+    """Return the place a member of a value names; a name that is no path is kept as sent."""
+    urn = holder.urn if holder else None
+    try:
+        return resolve_path(f"{urn}:{name}" if urn else name, schema)
+    except InvalidPathException:
+        return AttributePath(name, urn, Attribute(name, "string", lenient=True), declared=False)
 
 
 def _require_value(op: str, operation: Mapping[str, Any]) -> None:
