@@ -20,7 +20,8 @@ def main() -> int:
     """Return the exit code of one run; what a person can mend is one line on standard error."""
     options = read_options(sys.argv[1:])
     logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    for chatty in ("azure", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     # Until the host listens to signals itself, both end the start in the same orderly way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.path.insert(0, str(PROJECT))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from scim.local_host.place import PROJECT
 
 _DEFAULT_PORT = 7071
 
@@ -21,6 +24,7 @@ class Options:
     json: bool
     directories: int
     storage: str | None
+    data: Path
     host: HostChoice | None
     """``None``: Core Tools where they are installed, except for an ephemeral run."""
     log_level: str
@@ -37,6 +41,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--json", action="store_true", help="print one JSON line when ready")
     parser.add_argument("--directories", type=int, default=1, metavar="N", help="with --ephemeral: create so many")
     parser.add_argument("--storage", metavar="CONNECTION_STRING", help="use this storage account; start no Azurite")
+    parser.add_argument("--data", type=Path, default=PROJECT / ".local", help="keep data here; default: .local")
     parser.add_argument("--host", choices=["func", "own"], help="Core Tools or our own host; default: what is there")
     parser.add_argument("--log-level", default=None, choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     options = parser.parse_args(arguments)

@@ -43,12 +43,12 @@ def temporary_place() -> Iterator[Place]:
 
 
 @contextmanager
-def kept_place(folder: Path = PROJECT / ".local") -> Iterator[Place]:
+def kept_place(folder: Path) -> Iterator[Place]:
     """Give the place that stays, to one run at a time: two Azurites would overwrite each other's data.
 
     :raises PlaceTakenError: While another run has it.
     """
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "run.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

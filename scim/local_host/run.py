@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 from scim.composition import Application, application
 from scim.local_host import core_tools
@@ -47,7 +48,7 @@ def run(options: Options) -> None:
 
 
 def _place(options: Options) -> AbstractContextManager[Place]:
-    return temporary_place() if options.ephemeral else kept_place()
+    return temporary_place() if options.ephemeral else kept_place(options.data.absolute())
 
 
 @contextmanager
@@ -57,9 +58,16 @@ def _storage(options: Options, place: Place) -> Iterator[_Storage]:
         return
     azurite = start_azurite(location=place.storage, ports=(0, 0, 0) if options.ephemeral else _AZURITE_PORTS)
     try:
-        yield _Storage(azurite.connection_string, azurite.pids, f"in {place.storage or 'memory'}")
+        yield _Storage(
+            azurite.connection_string, azurite.pids, f"in {_shown(place.storage) if place.storage else 'memory'}"
+        )
     finally:
         azurite.stop()
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 class _LocalRun:
