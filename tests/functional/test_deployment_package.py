@@ -1,0 +1,23 @@
+"""What is deployed."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from scim.local_host.deployment_package import deployed_files, write_package
+
+
+def test_the_package_holds_the_app_and_nothing_that_only_development_needs(tmp_path: Path) -> None:
+    write_package(tmp_path / "functions.zip")
+    names = zipfile.ZipFile(tmp_path / "functions.zip").namelist()
+    assert names == deployed_files()
+    assert {name.partition("/")[0] for name in names} == {"function_app.py", "host.json", "requirements.txt", "scim"}
+    assert {"scim/composition.py", "scim/triggers/scim.py"} < set(names)
+    assert not [name for name in names if "local_host" in name or not name.endswith((".py", ".json", ".txt"))]
+
+
+def test_equal_content_makes_an_equal_package(tmp_path: Path) -> None:
+    for name in ("a.zip", "b.zip"):
+        write_package(tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
