@@ -1,0 +1,1 @@
+"""The deployment package under the library with which Azure runs Python functions."""
