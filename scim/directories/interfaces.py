@@ -97,6 +97,7 @@ class DirectoryStore(DirectoryReader, Protocol):
         """Keep a new directory, listed as one whose creation is under way until :meth:`confirm_creation`.
 
         :raises OrganizationNotFoundError: When its organization does not exist; nothing is kept.
+        :raises InvalidValueError: When it is larger than the store can hold; nothing is kept.
         """
         ...
 
@@ -120,6 +121,7 @@ class DirectoryStore(DirectoryReader, Protocol):
 
         :raises DirectoryNotFoundError: When there is no such directory.
         :raises DirectoryBusyError: When others kept changing it.
+        :raises InvalidValueError: When the result is larger than the store can hold.
         """
         ...
 

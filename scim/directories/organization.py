@@ -11,6 +11,7 @@ from scim.directories.errors import InvalidValueError
 MAX_NAME_LENGTH = 200
 MAX_EXTERNAL_ID_LENGTH = 200
 
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ORGANIZATION_ID = re.compile(r"org_[0-9a-f]{32}")
 
 
@@ -38,9 +39,9 @@ def is_organization_id(text: str) -> bool:
 
 
 def check_text(field: str, text: str, longest: int) -> None:
-    """Refuse a text that is blank or longer than ``longest`` characters.
+    """Refuse a text that is blank, longer than ``longest`` characters, or holds control characters.
 
     :raises InvalidValueError: Naming the field.
     """
-    if not text.strip() or len(text) > longest:
-        raise InvalidValueError(field, f"give 1 to {longest} characters that are not all spaces")
+    if not text.strip() or len(text) > longest or _UNFIT.search(text):
+        raise InvalidValueError(field, f"give 1 to {longest} characters, not all spaces, without control characters")

@@ -117,9 +117,10 @@ class TableDirectoryStore:
         reference = DirectoryReference(
             directory.id, directory.organization_id, directory.data_account, directory.created, creating=True
         )
+        row = insert(_DIRECTORY, directory_values(directory))
         with _outages():
             await self._insert_entry(reference)
-            await self._insert_once(directory.id, insert(_DIRECTORY, directory_values(directory)))
+            await self._insert_once(directory.id, row)
         await self.link_to_organization(directory)
         return reference
 

@@ -11,10 +11,13 @@ from scim.adapters.tables.table import MAX_TEXT_UNITS, Row, Value
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory, DirectoryReference
+from scim.directories.errors import InvalidValueError
 from scim.directories.organization import Organization
 from scim.resources.comparison_key import comparison_hash
 
 LIST_PARTITION = "organizations"
+MAX_MAPPINGS_UNITS = 8 * MAX_TEXT_UNITS
+"""How much of the 1 MiB of a row its mappings may take: half."""
 
 
 def external_id_key(external_id: str) -> str:
@@ -37,8 +40,13 @@ def organization_of(organization_id: str, values: Mapping[str, Any]) -> Organiza
 
 
 def directory_values(directory: Directory) -> dict[str, Value]:
-    """Return the properties of a directory. The mappings' JSON is split, since a property holds 32,768 units."""
+    """Return the properties of a directory. The mappings' JSON is split, since a property holds 32,768 units.
+
+    :raises InvalidValueError: When the mappings do not fit.
+    """
     mappings = _json(mapping.to_json() for mapping in directory.attribute_mappings)
+    if len(mappings) > MAX_MAPPINGS_UNITS:
+        raise InvalidValueError("attribute_mappings", "are too long together: shorten descriptions, or give fewer")
     parts = [mappings[start : start + MAX_TEXT_UNITS] for start in range(0, len(mappings), MAX_TEXT_UNITS)]
     return {
         "organization": directory.organization_id,

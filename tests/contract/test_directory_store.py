@@ -1,0 +1,352 @@
+"""What every store of directories promises, checked for the one on Table Storage over both clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from scim.adapters.tables.directories import TableDirectoryStore
+from scim.adapters.tables.table import Table, merge
+from scim.directories.attribute_mapping import (
+    MAX_DESCRIPTION_LENGTH,
+    MAX_NAME_LENGTH,
+    AttributeMapping,
+)
+from scim.directories.bearer_token import TokenRecord
+from scim.directories.directory import MAX_MAPPINGS, Directory, DirectoryReference
+from scim.directories.errors import (
+    DirectoryBusyError,
+    DirectoryNotFoundError,
+    DirectoryStoreUnavailableError,
+    InvalidValueError,
+    OrganizationExistsError,
+    OrganizationNotFoundError,
+)
+from scim.directories.interfaces import DirectoryStore
+from scim.directories.organization import Organization
+from scim.directories.service import DirectoryService
+from scim.resources.storage_scope import storage_scope
+from tests.fakes.memory_secrets import MemorySecretStore
+from tests.fakes.memory_table import MemoryTable
+from tests.faults import FaultyTransport, answer, anything, drop_after_commit, empty_page, queries
+
+NOW = datetime(2026, 11, 24, 10, 0, 0, 123456, tzinfo=UTC)
+PREFIX = "urn:ietf:params:scim:schemas:extension:Acme:2.0:User:"
+
+
+@pytest.fixture(name="store")
+def _store(table: Table) -> DirectoryStore:
+    return TableDirectoryStore(table)
+
+
+@pytest.fixture(name="organization")
+async def _organization(store: DirectoryStore) -> Organization:
+    organization = new_organization()
+    await store.create_organization(organization)
+    return organization
+
+
+def new_organization(external_id: str | None = None) -> Organization:
+    return Organization(f"org_{uuid4().hex}", "Zoë & Söhne 👩‍🚀", external_id, NOW)
+
+
+def new_directory(organization: Organization) -> Directory:
+    token = TokenRecord("", "creating", NOW, "abcd", "0" * 16)
+    return Directory(f"dir_{uuid4().hex}", organization.id, "entra_id", "Entra ID", "active", NOW, NOW, tokens=(token,))
+
+
+def rename(name: str) -> Callable[[Directory], Directory]:
+    return lambda directory: replace(directory, name=name)
+
+
+async def listed(store: DirectoryStore) -> dict[str, DirectoryReference]:
+    found: dict[str, DirectoryReference] = {}
+    page = await store.list_directories()
+    while True:
+        found |= {reference.directory_id: reference for reference in page.references}
+        if page.continuation is None:
+            return found
+        page = await store.list_directories(page.continuation)
+
+
+# -- Organizations ------------------------------------------------------
+
+
+@pytest.mark.parametrize("external_id", [None, "acme/№ 1?#\\"])
+async def test_an_organization_comes_back_as_it_was_kept(store: DirectoryStore, external_id: str | None) -> None:
+    organization = new_organization(external_id and external_id + uuid4().hex)
+    await store.create_organization(organization)
+    assert await store.organization(organization.id) == organization
+    if organization.external_id is not None:
+        assert await store.organization_by_external_id(organization.external_id) == organization
+
+
+async def test_what_is_not_there_is_none(store: DirectoryStore) -> None:
+    assert await store.organization(f"org_{uuid4().hex}") is None
+    assert await store.organization("org_/\\#?") is None
+    assert await store.organization_by_external_id(uuid4().hex) is None
+    assert await store.directory(f"dir_{uuid4().hex}") is None
+    assert await store.directory("dir_/\\#?") is None
+    assert await store.directories_of(f"org_{uuid4().hex}") == []
+
+
+async def test_of_many_at_once_one_gets_an_external_id(store: DirectoryStore) -> None:
+    external_id = uuid4().hex
+    organizations = [new_organization(external_id) for _ in range(8)]
+    results = await asyncio.gather(*map(store.create_organization, organizations), return_exceptions=True)
+    winners = [one for one, result in zip(organizations, results, strict=True) if result is None]
+    errors = [result for result in results if result is not None]
+    assert len(winners) == 1
+    assert {type(error) for error in errors} == {OrganizationExistsError}
+    assert {getattr(error, "organization_id", "") for error in errors} == {winners[0].id}
+    assert await store.organization_by_external_id(external_id) == winners[0]
+    assert [await store.organization(one.id) for one in organizations if one not in winners] == [None] * 7
+
+
+# -- Directories --------------------------------------------------------
+
+
+async def test_a_directory_comes_back_as_it_was_kept(store: DirectoryStore, organization: Organization) -> None:
+    later = NOW + timedelta(days=7, microseconds=1)
+    tokens = tuple(
+        TokenRecord(uuid4().hex, "ended", NOW, "wxyz", "f" * 16, ends_at=later, expires_at=None) for _ in range(8)
+    )
+    mappings = (
+        AttributeMapping("Kostenstelle ✓", f"{PREFIX}costCenter", "integer", required=True, description='"é"\n'),
+        AttributeMapping("work", 'emails[type eq "work"].value', matching=True),
+        AttributeMapping("label", "displayName", multi_valued=True, resource="Group"),
+    )
+    directory = replace(
+        new_directory(organization),
+        status="disabled",
+        provider="generic_scim",
+        changed=later,
+        tokens=tokens,
+        attribute_mappings=mappings,
+        mapping_revision=7,
+        data_account="second",
+    )
+    reference = await store.create_directory(directory)
+    assert await store.directory(directory.id) == directory
+    assert await store.directories_of(organization.id) == [directory]
+    assert reference == DirectoryReference(directory.id, organization.id, "second", NOW, creating=True)
+    assert (await listed(store))[directory.id] == reference
+
+
+async def test_many_mappings_are_kept_and_fewer_take_their_place(
+    store: DirectoryStore, organization: Organization
+) -> None:
+    mapping = AttributeMapping("n" * MAX_NAME_LENGTH, PREFIX + "a" * 50, description='"\n👩🚀' * 50)
+    directory = replace(new_directory(organization), attribute_mappings=(mapping,) * 150)
+    await store.create_directory(directory)
+    assert await store.directory(directory.id) == directory
+    for number in (1, 0, 30):
+        kept = (mapping,) * number
+        fewer = await store.update_directory(directory.id, lambda old, kept=kept: replace(old, attribute_mappings=kept))  # type: ignore[misc]
+        assert fewer.attribute_mappings == kept
+        assert await store.directory(directory.id) == fewer
+
+
+async def test_mappings_that_do_not_fit_are_refused_before_anything_is_kept(
+    store: DirectoryStore, organization: Organization
+) -> None:
+    mapping = AttributeMapping("n", f'emails[type eq "{"é" * 400}"].value', description="👩" * MAX_DESCRIPTION_LENGTH)
+    directory = replace(new_directory(organization), attribute_mappings=(mapping,) * MAX_MAPPINGS)
+    with pytest.raises(InvalidValueError, match="attribute_mappings: are too long together"):
+        await store.create_directory(directory)
+    assert directory.id not in await listed(store)
+
+
+async def test_a_directory_of_an_unknown_organization_is_not_kept(store: DirectoryStore) -> None:
+    directory = new_directory(new_organization())
+    with pytest.raises(OrganizationNotFoundError):
+        await store.create_directory(directory)
+    assert await store.directory(directory.id) is None
+    assert directory.id not in await listed(store)
+
+
+async def test_directories_are_created_at_once(store: DirectoryStore, organization: Organization) -> None:
+    directories = [new_directory(organization) for _ in range(8)]
+    await asyncio.gather(*map(store.create_directory, directories))
+    assert {one.id for one in await store.directories_of(organization.id)} == {one.id for one in directories}
+    assert {one.id for one in directories} <= set(await listed(store))
+
+
+async def test_the_list_tells_when_a_creation_has_ended(store: DirectoryStore, organization: Organization) -> None:
+    reference = await store.create_directory(new_directory(organization))
+    await store.confirm_creation(reference)
+    await store.confirm_creation(reference)
+    assert (await listed(store))[reference.directory_id] == replace(reference, creating=False)
+    await store.discard_reference(reference)
+    await store.discard_reference(reference)
+    await store.confirm_creation(reference)
+    assert reference.directory_id not in await listed(store)
+
+
+async def test_a_link_is_made_once(store: DirectoryStore, organization: Organization) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    await store.link_to_organization(directory)
+    assert await store.directories_of(organization.id) == [directory]
+
+
+async def test_the_lists_continue_over_short_and_empty_pages() -> None:
+    store = TableDirectoryStore(MemoryTable(page_size=2, empty_pages=2))
+    organization = new_organization()
+    await store.create_organization(organization)
+    directories = [new_directory(organization) for _ in range(5)]
+    for directory in directories:
+        await store.create_directory(directory)
+    assert set(await listed(store)) == {directory.id for directory in directories}
+    assert len(await store.directories_of(organization.id)) == 5
+
+
+async def test_an_empty_page_does_not_end_the_directories_of_an_organization(
+    store: DirectoryStore, organization: Organization, faults: FaultyTransport
+) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    faults.when(queries, empty_page(), times=2)
+    assert await store.directories_of(organization.id) == [directory]
+
+
+# -- Updates ------------------------------------------------------------
+
+
+async def test_an_update_is_kept_and_costs_two_requests(
+    store: DirectoryStore, organization: Organization, faults: FaultyTransport
+) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    faults.reset()
+    updated = await store.update_directory(directory.id, rename("Renamed"))
+    assert faults.count() == 2
+    assert updated == replace(directory, name="Renamed")
+    assert await store.directory(directory.id) == updated
+
+
+async def test_an_update_that_changes_nothing_writes_nothing(
+    store: DirectoryStore, organization: Organization, faults: FaultyTransport
+) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    faults.reset()
+    assert await store.update_directory(directory.id, rename(directory.name)) == directory
+    assert faults.count() == 1
+
+
+async def test_updates_at_once_all_act(store: DirectoryStore, organization: Organization) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+
+    def add(number: int) -> Awaitable[Directory]:
+        token = TokenRecord(str(number), "active", NOW, "abcd", f"{number:016x}")
+        return store.update_directory(directory.id, lambda old: replace(old, tokens=(*old.tokens, token)))
+
+    await asyncio.gather(*map(add, range(4)))
+    kept = await store.directory(directory.id)
+    assert kept is not None
+    assert sorted(token.version for token in kept.tokens) == ["", "0", "1", "2", "3"]
+
+
+async def test_an_update_gives_up_when_others_never_stop(
+    store: DirectoryStore, organization: Organization, table: Table
+) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    numbers = iter(range(100))
+
+    class Meddling(TableDirectoryStore):
+        async def _replaced(self, *arguments: object) -> bool:
+            await table.commit(directory.id, [merge("directory", {"meddled": next(numbers)})])
+            return await TableDirectoryStore._replaced(self, *arguments)  # type: ignore[arg-type]
+
+    with pytest.raises(DirectoryBusyError):
+        await Meddling(table).update_directory(directory.id, rename("Renamed"))
+    assert await store.directory(directory.id) == directory
+
+
+async def test_an_update_keeps_columns_that_this_version_does_not_know(
+    store: DirectoryStore, organization: Organization, table: Table
+) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    await table.commit(directory.id, [merge("directory", {"of_a_later_version": "kept"})])
+    await store.update_directory(directory.id, rename("Renamed"))
+    row = await table.read(directory.id, "directory")
+    assert row is not None
+    assert row.values["of_a_later_version"] == "kept"
+
+
+async def test_what_does_not_exist_cannot_be_updated(store: DirectoryStore) -> None:
+    with pytest.raises(DirectoryNotFoundError):
+        await store.update_directory(f"dir_{uuid4().hex}", rename("Renamed"))
+
+
+async def test_what_a_change_raises_ends_the_update(store: DirectoryStore, organization: Organization) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+
+    def refuse(_: Directory) -> Directory:
+        raise LookupError("no")
+
+    with pytest.raises(LookupError):
+        await store.update_directory(directory.id, refuse)
+
+
+# -- Faults -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+async def test_creations_succeed_although_an_answer_is_lost(
+    store: DirectoryStore, faults: FaultyTransport, number: int
+) -> None:
+    service = DirectoryService(store, MemorySecretStore(), now=lambda: NOW, new_id=lambda: uuid4().hex)
+    faults.at(number, drop_after_commit())
+    external_id = uuid4().hex
+    organization = await service.create_organization("Acme", external_id)
+    created = await service.create_directory(organization.id, name="Entra", provider="entra_id")
+    assert await service.find_organization(external_id) == organization
+    assert await service.directories_of(organization.id) == [created.directory]
+    assert len(created.directory.valid_tokens(NOW)) == 1
+    assert not (await listed(store))[created.directory.id].creating
+
+
+async def test_an_update_succeeds_although_its_answer_is_lost(
+    store: DirectoryStore, organization: Organization, faults: FaultyTransport
+) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    faults.reset()
+    faults.at(2, drop_after_commit())
+    assert (await store.update_directory(directory.id, rename("Renamed"))).name == "Renamed"
+
+
+async def test_an_outage_of_storage_is_an_outage_of_the_store(
+    store: DirectoryStore, organization: Organization, faults: FaultyTransport
+) -> None:
+    directory = new_directory(organization)
+    reference = await store.create_directory(directory)
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: store.create_organization(new_organization()),
+        lambda: store.organization(organization.id),
+        lambda: store.organization_by_external_id("x"),
+        lambda: store.directory(directory.id),
+        lambda: store.create_directory(new_directory(organization)),
+        lambda: store.link_to_organization(directory),
+        lambda: store.confirm_creation(reference),
+        lambda: store.discard_reference(reference),
+        lambda: store.update_directory(directory.id, rename("Renamed")),
+        lambda: store.directories_of(organization.id),
+        store.list_directories,
+    ]
+    faults.when(anything, answer(503, retry_after="7"), times=1000)
+    for call in calls:
+        with storage_scope(0.1), pytest.raises(DirectoryStoreUnavailableError) as caught:
+            await call()
+        assert caught.value.retry_after == 7
