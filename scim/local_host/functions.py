@@ -62,7 +62,7 @@ class Functions:
 
 
 def read_functions(app: FunctionApp, settings: Mapping[str, str]) -> Functions:
-    """Return the functions of an app; it may be read once only, since the app refuses a second reading.
+    """Return the functions of an app that no setting disables; it may be read once only, as the app demands.
 
     :raises FunctionsError: When a function cannot be served here.
     """
@@ -73,6 +73,8 @@ def read_functions(app: FunctionApp, settings: Mapping[str, str]) -> Functions:
         "timerTrigger": lambda *read: functions.timers.append(_timer_function(*read)),
     }
     for function in app.get_functions():
+        if _is_disabled(function.get_function_name(), settings):
+            continue
         trigger = function.get_trigger()
         kind = None if trigger is None else trigger.type
         outputs = [each.type for each in function.get_bindings() if each is not trigger]
@@ -80,6 +82,10 @@ def read_functions(app: FunctionApp, settings: Mapping[str, str]) -> Functions:
             raise FunctionsError(f"function {function.get_function_name()}: this host serves no {kind} with {outputs}")
         readers[kind](function, trigger, settings)
     return functions
+
+
+def _is_disabled(name: str, settings: Mapping[str, str]) -> bool:
+    return settings.get(f"AzureWebJobs.{name}.Disabled", "").lower() in ("true", "1")
 
 
 def _http_function(function: Any, trigger: Any, _settings: Mapping[str, str]) -> HttpFunction:

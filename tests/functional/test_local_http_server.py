@@ -224,3 +224,17 @@ def test_a_setting_that_is_missing_is_named() -> None:
 
     with pytest.raises(FunctionsError, match="QUEUE"):
         read_functions(app, {"STORAGE": "x"})
+
+
+def test_a_function_that_a_setting_disables_is_left_out() -> None:
+    app = func.FunctionApp()
+
+    @app.queue_trigger(arg_name="message", queue_name="q", connection="STORAGE")
+    def on_message(message: func.QueueMessage) -> None: ...
+
+    @app.queue_trigger(arg_name="message", queue_name="q", connection="STORAGE")
+    def on_other(message: func.QueueMessage) -> None: ...
+
+    found = read_functions(app, {"STORAGE": "x", "AzureWebJobs.on_message.Disabled": "true"})
+
+    assert [each.name for each in found.queues] == ["on_other"]
