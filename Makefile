@@ -8,6 +8,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+CONFORMANCE := ../shared/conformance/run.sh
 ARGS ?=
 
 help: ## Show this list
@@ -25,6 +26,9 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	@echo "Installing the pinned Python packages ..."
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -r requirements-dev.txt
 	@touch $@
+
+run: install ## Start the service and its storage on this machine, keeping the data in .local
+	@$(BIN)/python -m scim.local_host $(ARGS)
 
 test: install ## Run the whole suite, with its own Azurite in memory
 	@$(BIN)/python -m pytest $(ARGS)
@@ -47,3 +51,14 @@ imports: $(INSTALLED) ## Check that packages import in one direction only
 	@$(BIN)/lint-imports
 
 check: lint types imports test ## Run every check and the suite
+
+conformance: install ## Run the public SCIM checks of ../shared/conformance, where they are
+	@if [ -f $(CONFORMANCE) ]; then $(BIN)/python -m scim.local_host.started_host bash $(CONFORMANCE) '{tenant_url}' '{token}' $(ARGS); \
+	else echo "The public SCIM checks are not here: $(CONFORMANCE) is missing"; fi
+
+package: $(INSTALLED) ## Build dist/functions.zip, exactly what is deployed
+	@$(BIN)/python -m scim.local_host.deployment_package dist/functions.zip
+
+clean: ## Remove what was built and installed; data and secrets in .local stay
+	@rm -rf $(VENV) .local/azurite dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

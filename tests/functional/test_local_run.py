@@ -12,8 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +21,10 @@ import pytest
 from scim.local_host.core_tools import CoreToolsError, func_start
 from scim.local_host.place import PROJECT, PlaceTakenError, kept_place
 from scim.local_host.ports import chosen_ports, listen
+from scim.local_host.started_host import started_host
 from scim.local_host.stopping import Stopping
 
 USER = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "kept@example.com"}
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """Run the host; give its process and what it printed when it was ready."""
-    command = [sys.executable, "-m", "scim.local_host", "--json", *arguments]
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            yield process, json.loads(process.stdout.readline())
-        finally:
-            process.kill()
 
 
 def stop(process: subprocess.Popen[str]) -> None:
@@ -75,7 +63,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 def test_an_ephemeral_run_says_where_it_is_and_leaves_no_process() -> None:
-    with running("--ephemeral", "--port", "0", "--directories", "2") as (process, ready):
+    with started_host("--ephemeral", "--port", "0", "--directories", "2") as (process, ready):
         assert ready["tenant_url"] == f"{ready['base_url']}/scim/v2/{ready['directory_id']}"
         assert ready["pids"]["app"] == [process.pid]
         first, second = ready["directories"]
@@ -90,13 +78,13 @@ def test_an_ephemeral_run_says_where_it_is_and_leaves_no_process() -> None:
 
 def test_the_directory_of_an_ephemeral_run_has_the_extension_that_entra_is_set_up_to_send() -> None:
     urn = "urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User"
-    with running("--ephemeral", "--port", "0") as (_, ready):
+    with started_host("--ephemeral", "--port", "0") as (_, ready):
         status, created = scim(ready, "POST", "/Users", {**USER, urn: {"tag": "701"}})
         assert (status, created[urn]) == (201, {"tag": "701"})
 
 
 def test_azurite_stops_even_when_the_host_is_killed() -> None:
-    with running("--ephemeral", "--port", "0") as (process, ready):
+    with started_host("--ephemeral", "--port", "0") as (process, ready):
         table_port = int(ready["storage"].partition("TableEndpoint=http://127.0.0.1:")[2].partition("/")[0])
         process.kill()
 
@@ -109,18 +97,18 @@ def test_azurite_stops_even_when_the_host_is_killed() -> None:
 
 def test_a_second_run_has_the_same_directory_token_and_data(tmp_path: Path) -> None:
     arguments = ("--host", "own", "--port", "0", "--data", str(tmp_path / "data"), "--log-level", "ERROR")
-    with running(*arguments) as (process, first):
+    with started_host(*arguments) as (process, first):
         assert scim(first, "POST", "/Users", USER)[0] == 201
         stop(process)
-    with running(*arguments) as (process, second):
+    with started_host(*arguments) as (process, second):
         assert (second["directory_id"], second["token"]) == (first["directory_id"], first["token"])
         assert scim(second, "GET", "/Users")[1]["totalResults"] == 1
         stop(process)
 
 
 def test_given_storage_is_used_and_left_running() -> None:
-    with running("--ephemeral", "--port", "0") as (_, first):
-        with running("--ephemeral", "--port", "0", "--storage", first["storage"]) as (process, second):
+    with started_host("--ephemeral", "--port", "0") as (_, first):
+        with started_host("--ephemeral", "--port", "0", "--storage", first["storage"]) as (process, second):
             assert second["storage"] == first["storage"]
             assert second["pids"]["azurite"] == []
             assert scim(second, "GET", "/Users")[0] == 200

@@ -90,7 +90,7 @@ class Worker:
 
 async def serve(folder: str) -> None:
     """Load the app, then answer lines until there are no more."""
-    # By name, since neither can be found where types are checked: the library needs 3.13, and the path is this program's.
+    # By name: a type checker finds neither, since the library needs 3.13 and the path is this program's.
     runtime = importlib.import_module("azure_functions_runtime")
     messages = importlib.import_module("messages").worker_messages()
     runtime.start_threadpool_executor()
