@@ -131,9 +131,10 @@ async def replace_group(
         outbox_insert(partition, operation, events, part.tally),
     ]
     await commit_replace(partition, writes, before.id, operation, "displayName")
-    if rest:
-        return await change_members(partition, before.id, rest, begin_operation(after=operation.id))
-    return operation.id, True
+    if not rest:
+        return operation.id, True
+    version, _ = await change_members(partition, before.id, rest, begin_operation(after=operation.id))
+    return version, True
 
 
 def _document_part(before: StoredDocument, after: dict[str, Any], operation: Operation) -> DocumentPart | None:

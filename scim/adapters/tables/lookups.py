@@ -94,7 +94,7 @@ class MembershipAnswers:
         return bool(self._members if schema.name == "Group" else self._groups)
 
     async def complete(self, schema: ResourceSchema, resource_id: str, document: Document) -> None:
-        """Add to a document those of the asked members (or groups) that it has. One storage request."""
+        """Add to a document those of the asked members (or groups) that it has. One storage request for each asked."""
         asked = [
             reference
             for reference in (self._members if schema.name == "Group" else self._groups)
@@ -107,8 +107,6 @@ class MembershipAnswers:
         else:
             wanted = {keys.membership_of(resource_id, reference): reference for reference in asked}
         found = await self._partition.read_many(list(wanted), select=("RowKey",))
-        references = [wanted[key] for key in found]
-        if schema.name == "User":
-            references = await visible_groups(self._partition, references)
+        references = await visible_groups(self._partition, [wanted[key] for key in found])
         if references:
             document["members" if schema.name == "Group" else "groups"] = [{"value": r} for r in sorted(references)]

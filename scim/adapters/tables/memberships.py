@@ -150,24 +150,24 @@ def _raise_if_missing(refused: TransactionRefusedError, group_id: str) -> None:
 async def _change_what_differs(
     partition: Partition, group_id: str, change: MembershipChange, operation: Operation, guard: str
 ) -> tuple[str, bool]:
-    changed = False
+    committed = ""
     for attempt in range(_ATTEMPTS):
         version, members = await differing_members(partition, group_id, change)
-        if guard not in ("*", version.etag) and not changed:
+        if guard not in ("*", version.etag) and not committed:
             raise LostRaceError
         if not len(members):
-            return (operation.id if changed else str(version.values["version"])), changed
+            return committed or str(version.values["version"]), bool(committed)
         await require_members(partition, members)
         try:
             for part in members.parts():
-                etag = guard if not changed else "*"
+                etag = "*" if committed else guard
                 await _commit(partition, group_id, part, operation, version_merge(group_id, operation, etag))
-                operation, changed = begin_operation(after=operation.id), True
+                committed, operation = operation.id, begin_operation(after=operation.id)
         except TransactionRefusedError as refused:
             _raise_if_missing(refused, group_id)
             await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
         else:
-            return operation.id, True
+            return committed, True
     raise LostRaceError
 
 

@@ -1,0 +1,69 @@
+"""The examples of docs/events.md are what the service writes, ids and times apart."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from scim.adapters.tables.feed import read_feed
+from scim.events.feed import FeedCursor
+from scim.resources.schema import ENTERPRISE_URN
+from tests.documents import document
+from tests.service import ScimClient, add_members, remove_members
+
+REFERENCE = document("docs/events.md")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+Event = dict[str, Any]
+
+
+@pytest.fixture
+async def written(scim: ScimClient) -> dict[str, Event]:
+    """What the feed holds after the changes that the reference tells of: of each type the last event."""
+    manager = (await scim.new_user("manager@contoso.com"))["id"]
+    anna = (await scim.new_user("anna@contoso.com", externalId="anna", displayName="Anna Berg", active=True))["id"]
+    user, nested = f"/Users/{anna}", (await scim.new_group("Oslo"))["id"]
+    group = f"/Groups/{(await scim.new_group('Norway', externalId='norway'))['id']}"
+    await scim.patch(
+        user,
+        {"op": "Replace", "path": "displayName", "value": "Anna Holm"},
+        {"op": "Add", "path": f"{ENTERPRISE_URN}:manager", "value": manager},
+    )
+    await scim.patch(user, {"op": "Replace", "path": "active", "value": "False"})
+    await scim.patch(user, {"op": "Replace", "path": "active", "value": "True"})
+    await scim.patch(group, {"op": "Replace", "path": "displayName", "value": "Norge"})
+    for member in (anna, nested):
+        await scim.patch(group, add_members(member))
+        await scim.patch(group, remove_members(member))
+    await scim.delete(user)
+    await scim.delete(group)
+    page = await read_feed(scim.partition, FeedCursor(), 100)
+    return {event["type"]: event for _, event in page.events}
+
+
+async def test_every_example_is_what_the_service_writes(written: dict[str, Event]) -> None:
+    examples = [json.loads(block) for block in REFERENCE.blocks("json")]
+
+    assert [plain(example) for example in examples] == [plain(written[example["type"]]) for example in examples]
+
+
+async def test_every_type_has_an_example_under_its_name(written: dict[str, Event]) -> None:
+    titles = [title.strip("`") for title in REFERENCE.headings if title.startswith("`")]
+
+    assert titles == [json.loads(block)["type"] for block in REFERENCE.blocks("json")]
+    assert set(titles) == set(written)
+
+
+def plain(event: Event) -> Event:
+    """Return an event with ids numbered in the order they are met, and with one time."""
+    numbers: dict[str, int] = {}
+
+    def numbered(match: re.Match[str]) -> str:
+        return f"{match[1]}_{numbers.setdefault(match[0], len(numbers))}"
+
+    text = re.sub(r"(evt|org|dir|usr|grp)_[0-9a-f]{32}", numbered, json.dumps(event))
+    plain_event: Event = json.loads(TIME.sub("now", text))
+    return plain_event
