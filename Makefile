@@ -60,5 +60,5 @@ package: $(INSTALLED) ## Build dist/functions.zip, exactly what is deployed
 	@$(BIN)/python -m scim.local_host.deployment_package dist/functions.zip
 
 clean: ## Remove what was built and installed; data and secrets in .local stay
-	@rm -rf $(VENV) .local/azurite dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .local/azurite .local/venv-* .local/stage dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
