@@ -53,7 +53,8 @@ def our_outcome(document: Document, operations: Sequence[Document]) -> Outcome:
             apply_operation(after, operation)
         require_complete(after, USER)
     except SCIMException as error:
-        return _refused(error)
+        _require_refusal(error)
+        return None
     return Patched(_attributes(complete_document(after, "usr_1", USER)), not same_document(before, after))
 
 
@@ -78,7 +79,7 @@ def as_reference_writes(outcome: Outcome) -> Outcome:
         return Patched(_attributes(user.model_dump(scim_ctx=Context.DEFAULT)), outcome.changed)
 
 
-def _refused(error: SCIMException) -> None:
+def _require_refusal(error: SCIMException) -> None:
     assert error.status == 400
 
 
@@ -87,7 +88,8 @@ def our_members(members: Sequence[str], operations: Sequence[Document]) -> set[s
     try:
         change, _ = split_members(read_patch(message(operations), GROUP))
     except SCIMException as error:
-        return _refused(error)
+        _require_refusal(error)
+        return None
     kept = set() if change.replace_all else set(members) - set(change.removed)
     return kept | {member.id for member in change.added}
 

@@ -67,8 +67,6 @@ writes = st.one_of(
     _write(selections.map("{}.value".format), words | MISFITS),
     _write(selections.map("{}.Type".format), types),
     _write(selections.map("{}.primary".format), st.booleans() | st.just("True")),
-    _write(st.sampled_from(READ_ONLY), words),
-    _write(st.sampled_from(MALFORMED), words),
 )
 _keys: dict[str, st.SearchStrategy[Any]] = {
     "title": texts,
@@ -82,22 +80,26 @@ _keys: dict[str, st.SearchStrategy[Any]] = {
     f"{USER_URN}:nickName": words,
     USER_URN: some(preferredLanguage=words),
 }
-pathless = st.fixed_dictionaries({"op": OPS, "value": st.fixed_dictionaries({}, optional=_keys) | words})
+pathless = st.fixed_dictionaries({"op": OPS, "value": st.fixed_dictionaries({}, optional=_keys)})
 removes = st.one_of(
     st.fixed_dictionaries(
         {"op": REMOVES, "path": st.sampled_from([*SINGLE, "active", "userName", "name", "nickName"])}
     ),
-    st.fixed_dictionaries({"op": REMOVES, "path": LISTS | selections | st.sampled_from([*READ_ONLY, *MALFORMED])}),
+    st.fixed_dictionaries({"op": REMOVES, "path": LISTS | selections}),
     st.fixed_dictionaries({"op": REMOVES, "path": selections.map("{}.display".format)}),
     st.fixed_dictionaries({"op": REMOVES, "path": st.sampled_from([ENTERPRISE_URN, f"{ENTERPRISE_URN}:manager"])}),
     st.fixed_dictionaries({"op": REMOVES, "path": OF_LISTS, "value": _lists(some(value=words, type=types))}),
+)
+broken = st.one_of(
+    st.fixed_dictionaries({"op": st.sampled_from(["move", "", 5]), "path": st.just("title"), "value": words}),
+    st.fixed_dictionaries({"op": st.sampled_from(["add", "replace"]), "path": st.just("title")}),
     st.fixed_dictionaries({"op": REMOVES}),
+    st.fixed_dictionaries({"op": OPS, "value": words}),
+    _write(st.sampled_from(READ_ONLY), words),
+    _write(st.sampled_from(MALFORMED), words),
+    st.fixed_dictionaries({"op": REMOVES, "path": st.sampled_from([*READ_ONLY, *MALFORMED])}),
 )
-unreadable = st.fixed_dictionaries({"op": st.sampled_from(["move", "", 5]), "path": st.just("title"), "value": words})
-missing_value = st.fixed_dictionaries({"op": st.sampled_from(["add", "replace"]), "path": st.just("title")})
-user_operations = st.one_of(
-    writes, writes, writes, writes, pathless, pathless, removes, removes, unreadable, missing_value
-)
+user_operations = st.sampled_from([writes] * 8 + [pathless] * 4 + [removes] * 4 + [broken]).flatmap(lambda kind: kind)
 
 MEMBER_IDS = ["usr_1", "usr_2", "usr_3", "grp_1"]
 _member = st.sampled_from(MEMBER_IDS)
