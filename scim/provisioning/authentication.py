@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,7 +21,10 @@ from scim.directories.bearer_token import (
 from scim.directories.directory import Directory
 from scim.directories.interfaces import DirectoryReader, SecretStore
 from scim.provisioning.directory_cache import DirectoryCache
-from scim.provisioning.token_digests import DUMMY_DIGEST, TokenDigests
+from scim.provisioning.token_digests import TokenDigests
+
+_DUMMY_DIGEST = secrets.token_bytes(32)
+"""Equal to no token's digest: compared where there is none, so that every request makes as many comparisons."""
 
 
 class AuthenticationFailedException(UnauthorizedException):
@@ -93,7 +97,7 @@ class Authenticator:
             if directory is not None and matches(presented.digest, self._digests.expected(directory, record)):
                 found = record
         for _ in range(MAX_VALID_TOKENS - len(valid)):
-            matches(presented.digest, DUMMY_DIGEST)
+            matches(presented.digest, _DUMMY_DIGEST)
         return found
 
     def _mistake(self, directory: Directory | None, presented: PresentedToken) -> TokenMistake:

@@ -69,15 +69,13 @@ class DirectoryCache:
             raise
 
     async def get_newer(self, directory_id: str, than: CachedDirectory) -> CachedDirectory:
-        """Return a directory read again, or ``than`` itself when that was read less than a second ago.
+        """Return a directory read again, or as it was read less than a second ago, which may be ``than`` itself.
 
         :raises ServiceUnavailableException: When the store does not answer: ``than`` may be out of date.
         """
         key = _key(directory_id)
         latest = self._cached(key) or than
-        if latest.read_at > than.read_at or self._age(latest) < REREAD_SECONDS:
-            return latest
-        return await self._read(key)
+        return latest if self._age(latest) < REREAD_SECONDS else await self._read(key)
 
     def _cached(self, key: str) -> CachedDirectory | None:
         return self._known.get(key) or self._unknown.get(key)
@@ -98,7 +96,6 @@ class DirectoryCache:
         except DirectoryStoreUnavailableError as error:
             self._failures.put(key, _Failure(self._monotonic(), error.retry_after))
             raise ServiceUnavailableException(retry_after=error.retry_after) from error
-        self._failures.remove(key)
         return self._remember(key, CachedDirectory(directory, read_at))
 
     def _remember(self, key: str, cached: CachedDirectory) -> CachedDirectory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,9 +24,6 @@ PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1, 30
 RETRY_AFTER_SECONDS = 5
 """When a caller should try again, unless the store said."""
 CAPACITY = 3 * 4096
-
-DUMMY_DIGEST = secrets.token_bytes(32)
-"""Equal to no token's digest: compared where there is none, so that every request makes as many comparisons."""
 
 _Version = tuple[str, str]
 
@@ -55,11 +51,9 @@ class TokenDigests:
     def expected(self, directory: Directory, record: TokenRecord) -> bytes:
         """Return what the digest of a token must begin with to be this one: all of it, or the row's fingerprint."""
         known = self._known.get((directory.id, record.version))
-        if known is None:
+        if known is None or known.digest is None:
             return bytes.fromhex(record.fingerprint)
-        if known.digest is not None:
-            return known.digest
-        return DUMMY_DIGEST if self._monotonic() < known.until else bytes.fromhex(record.fingerprint)
+        return known.digest
 
     async def confirmed(self, directory: Directory, record: TokenRecord) -> bytes | None:
         """Return the digest of a version, or None when the version has ended.

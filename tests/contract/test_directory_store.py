@@ -95,6 +95,23 @@ async def test_what_is_not_there_is_none(store: DirectoryStore) -> None:
     assert await store.directories_of(f"org_{uuid4().hex}") == []
 
 
+@pytest.mark.parametrize("text", ["", "organizations", "dir_" + "F" * 32, "dir_" + "0" * 33, "o|x", "/\\#?", "\ud800"])
+async def test_what_has_not_the_form_of_an_id_costs_no_request(
+    store: DirectoryStore, faults: FaultyTransport, text: str
+) -> None:
+    assert await store.organization(text) is None
+    assert await store.directory(text) is None
+    assert await store.directories_of(text) == []
+    assert faults.count() == 0
+
+
+async def test_external_ids_are_told_apart_by_letter_case_and_by_form(store: DirectoryStore) -> None:
+    unique = uuid4().hex
+    await store.create_organization(new_organization(f"caf\N{LATIN SMALL LETTER E WITH ACUTE}{unique}"))
+    assert await store.organization_by_external_id(f"CAF\N{LATIN CAPITAL LETTER E WITH ACUTE}{unique}") is None
+    assert await store.organization_by_external_id(f"cafe\N{COMBINING ACUTE ACCENT}{unique}") is None
+
+
 async def test_of_many_at_once_one_gets_an_external_id(store: DirectoryStore) -> None:
     external_id = uuid4().hex
     organizations = [new_organization(external_id) for _ in range(8)]
