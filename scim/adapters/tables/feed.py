@@ -24,7 +24,7 @@ async def read_feed(partition: Partition, after: FeedCursor, limit: int) -> Feed
     """
     await relay(partition)
     first = keys.feed(after.number if after.index else after.number + 1)
-    page = await partition.page((first, keys.FEED_END), limit=min(1000, limit + 1))
+    page = await partition.first_rows((first, keys.FEED_END), min(1000, limit + 1))
     await _require_unbroken(partition, after, page.rows)
     events: list[tuple[FeedCursor, dict[str, Any]]] = []
     for row in page.rows:

@@ -30,8 +30,8 @@ from scim.resources.stored_document import StoredDocument, document_text
 
 async def read_group(partition: Partition, group_id: str) -> StoredDocument | None:
     """Return a group without its members, or None. One storage request."""
-    page = await partition.page(keys.group_range(group_id), limit=2)
-    rows = {row.key: row for row in page.rows}
+    found = await partition.first_rows(keys.group_range(group_id), 2)
+    rows = {row.key: row for row in found.rows}
     document, version = rows.get(keys.document(group_id)), rows.get(keys.group_version(group_id))
     return stored_group(document, version) if document and version else None
 

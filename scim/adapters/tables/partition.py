@@ -63,6 +63,20 @@ class Partition:
             self.directory_id, first, end, select=select, limit=limit, continuation=continuation
         )
 
+    async def first_rows(self, key_range: tuple[str, str], count: int) -> RowPage:
+        """Return the first rows of a range, at most so many; never fewer than there are, as a page may hold.
+
+        One storage request, and one more each time the service answers in parts.
+        """
+        rows: list[Row] = []
+        continuation: Mapping[str, str] | None = None
+        while True:
+            page = await self.page(key_range, limit=count - len(rows), continuation=continuation)
+            rows += page.rows
+            continuation = page.continuation
+            if continuation is None or len(rows) >= count:
+                return RowPage(rows, continuation)
+
     async def rows(
         self, key_range: tuple[str, str], *, select: Sequence[str] = (), page_size: int = 1000
     ) -> AsyncIterator[Row]:
