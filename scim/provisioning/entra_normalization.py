@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from scim.resources.schema import ENTERPRISE_URN, GROUP_URN
+from scim.resources.schema import ENTERPRISE_URN, GROUP_URN, USER_URN
 
 LEGACY_GROUP_URN = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 """Entra lists it beside the core Group schema in every POST of a group."""
@@ -29,30 +29,48 @@ def canonical_urn(urn: str) -> str:
 
 def normalize_resource(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body of a POST or PUT with canonical schema URNs and with roles as objects."""
-    normalized = {canonical_urn(name): value for name, value in payload.items()}
-    return {name: normalize_roles(value) if name.lower() == "roles" else value for name, value in normalized.items()}
+    normalized: dict[str, Any] = {}
+    for name, value in payload.items():
+        urn, given = canonical_urn(name), normalize_roles(value) if _names_roles(name) else value
+        present = normalized.get(urn)
+        if isinstance(present, Mapping) and isinstance(given, Mapping):
+            given = {**present, **given}
+        normalized[urn] = given
+    return normalized
+
+
+def _names_roles(path: str) -> bool:
+    return path.lower() in ("roles", f"{USER_URN}:roles".lower())
 
 
 def normalize_roles(value: Any) -> Any:
-    """Return roles with each JSON text opened: ``AppRoleAssignmentsComplex`` sends an object as text in ``value``."""
+    r"""Return roles with each JSON text opened: ``AppRoleAssignmentsComplex`` sends ``{"value": "{\"id\": …}"}``."""
     if isinstance(value, list):
         return [_open_role(item) for item in value]
     return _open_role(value)
 
 
 def _open_role(role: Any) -> Any:
-    text = role.get("value") if isinstance(role, Mapping) else role
-    if not isinstance(text, str) or not text.startswith("{"):
-        return role
-    try:
-        opened = json.loads(text)
-    except ValueError:
-        return role
-    if not isinstance(opened, dict) or not ("value" in opened or "id" in opened):
+    opened = _opened(role.get("value") if isinstance(role, Mapping) else role)
+    if opened is None:
         return role
     outer = {name: item for name, item in role.items() if name != "value"} if isinstance(role, Mapping) else {}
-    named = {"value": opened.get("value") or opened.get("id"), "display": opened.get("displayName")}
-    return {**{name: item for name, item in named.items() if item is not None}, **outer}
+    return {**opened, **outer}
+
+
+def _opened(text: Any) -> dict[str, str] | None:
+    """Return the role that a JSON text describes, or None for a text that is a role's plain value."""
+    if not isinstance(text, str) or not text.startswith("{"):
+        return None
+    try:
+        described = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    named = {"value": described.get("value") or described.get("id"), "display": described.get("displayName")}
+    value = named["value"]
+    if not isinstance(value, str) or value.startswith("{"):
+        return None
+    return {name: item for name, item in named.items() if isinstance(item, str)}
 
 
 def normalize_operation(operation: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,8 +79,8 @@ def normalize_operation(operation: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(normalized.get("op"), str):
         normalized["op"] = normalized["op"].lower()
     path = normalized.get("path")
-    if isinstance(path, str) and path.lower() == "roles":
+    if isinstance(path, str) and _names_roles(path):
         normalized["value"] = normalize_roles(normalized.get("value"))
-    elif path is None and isinstance(normalized.get("value"), Mapping):
+    elif not path and isinstance(normalized.get("value"), Mapping):
         normalized["value"] = normalize_resource(normalized["value"])
     return normalized
