@@ -51,10 +51,9 @@ class Application:
     @cached_property
     def credential(self) -> Any:
         """The identity the app has in Azure; locally, the developer's az login."""
-        from azure.identity.aio import DefaultAzureCredential
+        from scim.adapters.azure_identity import azure_credential
 
-        client_id = self.settings.storage.client_id
-        return DefaultAzureCredential(managed_identity_client_id=client_id or None)
+        return azure_credential(self.settings.storage.client_id)
 
     @cached_property
     def directory_store(self) -> TableDirectoryStore:
@@ -85,22 +84,7 @@ class Application:
         """What asks the relay for a directory after a change."""
         from scim.adapters.storage_queue import RelayRequests, queue_sender
 
-        return RelayRequests(queue_sender(self._open_queue))
-
-    def _open_queue(self) -> Any:
-        from azure.storage.queue import TextBase64EncodePolicy
-        from azure.storage.queue.aio import QueueClient
-
-        from scim.adapters.storage_queue import QUEUE_NAME
-
-        storage, encoded = self.settings.storage, TextBase64EncodePolicy()
-        if storage.connection_string:
-            return QueueClient.from_connection_string(
-                storage.connection_string, QUEUE_NAME, message_encode_policy=encoded
-            )
-        return QueueClient(
-            storage.queue_service_uri, QUEUE_NAME, credential=self.credential, message_encode_policy=encoded
-        )
+        return RelayRequests(queue_sender(self.settings.storage, lambda: self.credential))
 
     def partition_of(self, directory: Directory) -> Partition:
         """Return the partition that holds a directory's resources."""

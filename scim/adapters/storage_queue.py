@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from scim.settings import StorageSettings
+
 QUEUE_NAME = "relay-requests"
 SECONDS_BETWEEN_MESSAGES = 5
 _MAX_REMEMBERED = 10_000
@@ -52,10 +54,10 @@ class RelayRequests:
         await asyncio.gather(*self._waiting)
 
 
-def queue_sender(open_queue: Callable[[], Any]) -> Send:
+def queue_sender(storage: StorageSettings, credential: Callable[[], Any]) -> Send:
     """Return a function that sends a text to the relay queue, which is created when it is missing.
 
-    :param open_queue: Returns an aio QueueClient; called once, on first use, since importing the SDK takes long.
+    Everything is opened on first use, since importing the SDK takes long.
     """
     queue: Any = None
 
@@ -63,7 +65,7 @@ def queue_sender(open_queue: Callable[[], Any]) -> Send:
         nonlocal queue
         from azure.core.exceptions import ResourceNotFoundError
 
-        queue = queue or open_queue()
+        queue = queue or _open_queue(storage, credential)
         try:
             await queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
         except ResourceNotFoundError:
@@ -71,3 +73,13 @@ def queue_sender(open_queue: Callable[[], Any]) -> Send:
             await queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
 
     return send
+
+
+def _open_queue(storage: StorageSettings, credential: Callable[[], Any]) -> Any:
+    from azure.storage.queue import TextBase64EncodePolicy
+    from azure.storage.queue.aio import QueueClient
+
+    encoded = TextBase64EncodePolicy()
+    if storage.connection_string:
+        return QueueClient.from_connection_string(storage.connection_string, QUEUE_NAME, message_encode_policy=encoded)
+    return QueueClient(storage.queue_service_uri, QUEUE_NAME, credential=credential(), message_encode_policy=encoded)
