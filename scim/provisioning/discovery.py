@@ -37,13 +37,21 @@ def answer_resource_types(request: ScimRequest, name: str | None = None) -> WebR
     return _listed_or_one(request, documents, name, "resource type")
 
 
+def refuse_filter(request: ScimRequest) -> None:
+    """Refuse a filter, so that nobody takes an answer for filtered (RFC 7644 §4).
+
+    :raises ForbiddenException: When there is one.
+    """
+    if request.query.get("filter"):
+        raise ForbiddenException(detail="Discovery endpoints cannot be filtered (RFC 7644 §4); leave the filter out.")
+
+
 def _located(document: dict[str, Any], url: str, kind: str) -> dict[str, Any]:
     return {**document, "meta": {"resourceType": kind, "location": url}}
 
 
 def _listed_or_one(request: ScimRequest, documents: list[dict[str, Any]], wanted: str | None, kind: str) -> WebResponse:
-    if request.query.get("filter"):
-        raise ForbiddenException(detail="Discovery endpoints cannot be filtered (RFC 7644 §4); leave the filter out.")
+    refuse_filter(request)
     if wanted is None:
         texts = [json_text(document) for document in documents]
         return list_answer(texts, total=len(texts), start_index=1)

@@ -9,7 +9,12 @@ from scim2_models import NotFoundException, NotImplementedException
 from scim2_server.errors import MethodNotAllowedException
 
 from scim.provisioning.bulk import run_bulk
-from scim.provisioning.discovery import answer_resource_types, answer_schemas, answer_service_provider_config
+from scim.provisioning.discovery import (
+    answer_resource_types,
+    answer_schemas,
+    answer_service_provider_config,
+    refuse_filter,
+)
 from scim.provisioning.groups import create_group, delete_group, patch_group, read_group, replace_group
 from scim.provisioning.listing import search_by_body, search_by_query
 from scim.provisioning.request import ScimRequest
@@ -127,6 +132,7 @@ def _direct(answer: Callable[..., WebResponse], *arguments: str) -> Answer:
 
 
 async def _configuration(request: ScimRequest) -> WebResponse:
+    refuse_filter(request)
     return answer_service_provider_config(request.base_url)
 
 

@@ -41,19 +41,27 @@ def user_schema_document() -> SchemaDocument:
 
 @cache
 def enterprise_user_schema_document() -> SchemaDocument:
-    """Return the enterprise User extension schema (RFC 7643 §4.3)."""
+    """Return the enterprise User extension schema (RFC 7643 §4.3); the ``$ref`` of a manager follows from its id."""
     from scim2_models import EnterpriseUser
 
-    return _document(EnterpriseUser, "Enterprise user")
+    document = _document(EnterpriseUser, "Enterprise user")
+    manager = _attribute(document, "manager")
+    next(part for part in manager["subAttributes"] if part["name"] == "$ref")["required"] = False
+    return document
 
 
 @cache
 def group_schema_document() -> SchemaDocument:
-    """Return the core Group schema (RFC 7643 §4.2); ``displayName`` is unique, since Entra ID matches groups by it."""
+    """Return the core Group schema (RFC 7643 §4.2); ``displayName`` is unique, since Entra ID matches groups by it.
+
+    No part of a member changes while it is one: its rows are written when it comes and deleted when it goes.
+    """
     from scim2_models import Group
 
     document = _document(Group, "Group")
     _attribute(document, "displayName")["uniqueness"] = "server"
+    for part in _attribute(document, "members")["subAttributes"]:
+        part["mutability"] = "immutable"
     return document
 
 

@@ -68,7 +68,8 @@ def _read_only_item(attribute: Attribute, items: list[Any], path: str) -> Any:
 
 def _read_complex(attribute: Attribute, value: Any, path: str) -> Any:
     if isinstance(value, Mapping):
-        return read_sub_attributes(attribute, value, path)
+        read = read_sub_attributes(attribute, value, path)
+        return ABSENT if read is ABSENT or _is_nobody(attribute, read) else read
     if value == "":
         return ABSENT
     if "value" in attribute.sub_attributes and isinstance(value, str):
@@ -76,6 +77,12 @@ def _read_complex(attribute: Attribute, value: Any, path: str) -> Any:
     if attribute.lenient:
         return value
     raise WrongTypeError(detail=f"{path} must be an object with sub-attributes, not {_kind(value)}.")
+
+
+def _is_nobody(attribute: Attribute, read: Mapping[str, Any]) -> bool:
+    """Tell whether a reference that must have a ``value``, as ``manager`` must, has none: it leaves no manager."""
+    value = attribute.sub_attribute("value")
+    return value is not None and value.required and not read.get("value")
 
 
 def read_sub_attributes(attribute: Attribute, value: Mapping[str, Any], path: str) -> Any:
