@@ -73,13 +73,14 @@ def read_functions(app: FunctionApp, settings: Mapping[str, str]) -> Functions:
         "timerTrigger": lambda *read: functions.timers.append(_timer_function(*read)),
     }
     for function in app.get_functions():
-        if _is_disabled(function.get_function_name(), settings):
+        name = str(function.get_function_name())
+        if _is_disabled(name, settings):
             continue
         trigger = function.get_trigger()
         kind = None if trigger is None else trigger.type
         outputs = [each.type for each in function.get_bindings() if each is not trigger]
         if kind not in readers or any(output != _IMPLICIT_OUTPUT for output in outputs):
-            raise FunctionsError(f"function {function.get_function_name()}: this host serves no {kind} with {outputs}")
+            raise FunctionsError(f"function {name}: this host serves no {kind} with {outputs}")
         readers[kind](function, trigger, settings)
     return functions
 

@@ -19,6 +19,7 @@ from scim.local_host.stopping import Stopping
 from scim.local_host.timers import TimerTrigger
 
 _GRACE_SECONDS = 10
+_KEEP_ALIVE_SECONDS = 120
 
 
 class DevelopmentHost:
@@ -72,6 +73,7 @@ class _Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         super().__init__(config)
