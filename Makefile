@@ -1,6 +1,6 @@
 # Everything a developer runs. Needs git, Python 3.11 or later and make; the rest is installed here, under .venv and .local.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint format types imports conformance package check clean
+.PHONY: help install run test test-fast bench lint format types imports conformance package check clean
 
 # The first Python that is new enough; `make PYTHON=python3.13 …` names another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -51,6 +51,9 @@ imports: $(INSTALLED) ## Check that packages import in one direction only
 	@$(BIN)/lint-imports
 
 check: lint types imports test ## Run every check and the suite
+
+bench: install ## Measure the service beside scim2-server; ARGS=--quick for a minute, --json FILE for every figure
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 conformance: install ## Run the public SCIM checks of ../shared/conformance, where they are
 	@if [ -f $(CONFORMANCE) ]; then $(BIN)/python -m scim.local_host.started_host bash $(CONFORMANCE) '{tenant_url}' '{token}' $(ARGS); \

@@ -1,0 +1,1 @@
+"""What the service costs, measured against itself and a reference: ``make bench``. For development, never deployed."""
