@@ -41,7 +41,8 @@ class Announcement:
         first = self.directories[0]
         _write(
             f"""
-Directory sync is running at {self.base_url} under {self.host_name}; its data is {self.data}.
+Directory sync is running at {self.base_url} under {self.host_name}.
+Its data is {self.data}.
 
   Tenant URL     {first.tenant_url}
   Secret Token   {first.token}

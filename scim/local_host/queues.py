@@ -48,10 +48,10 @@ class QueueTrigger:
         """Deliver what is in the queue, one batch at most; return whether there was any."""
         try:
             batch = await self._receive()
-            await asyncio.gather(*map(self._deliver, batch))
         except AzureError as error:
-            _LOG.warning("queue %s: %s", self._function.queue_name, str(error).partition("\n")[0])
+            self._warn(error)
             return False
+        await asyncio.gather(*map(self._deliver, batch))
         return bool(batch)
 
     async def _receive(self) -> list[StoredMessage]:
@@ -64,14 +64,22 @@ class QueueTrigger:
             return []
 
     async def _deliver(self, message: StoredMessage) -> None:
-        limit = self._settings.max_dequeue_count
-        if (message.dequeue_count or 0) <= limit and await self._succeeds(message):
-            await self._queue.delete_message(message)
-        elif (message.dequeue_count or 0) >= limit:
-            await self._move_to_poison(message)
-        else:
-            seconds = int(self._settings.visibility_timeout.total_seconds())
-            await self._queue.update_message(message, visibility_timeout=seconds)
+        """Call the function and settle the message; one that cannot be settled comes again when its lease ends."""
+        limit, count = self._settings.max_dequeue_count, message.dequeue_count or 0
+        succeeded = count <= limit and await self._succeeds(message)
+        try:
+            if succeeded:
+                await self._queue.delete_message(message)
+            elif count >= limit:
+                await self._move_to_poison(message)
+            else:
+                seconds = int(self._settings.visibility_timeout.total_seconds())
+                await self._queue.update_message(message, visibility_timeout=seconds)
+        except AzureError as error:
+            self._warn(error)
+
+    def _warn(self, error: AzureError) -> None:
+        _LOG.warning("queue %s: %s", self._function.queue_name, str(error).partition("\n")[0])
 
     async def _succeeds(self, message: StoredMessage) -> bool:
         try:

@@ -12,12 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
 from scim.composition import Application, application
 from scim.local_host import core_tools
 from scim.local_host.announcement import Announcement
-from scim.local_host.azurite import start_azurite
+from scim.local_host.azurite import Azurite, start_azurite
 from scim.local_host.azurite.install import to_stderr
 from scim.local_host.directories import DirectoryAccess, create_directories, open_demo_directory
 from scim.local_host.host import DevelopmentHost
@@ -58,16 +57,14 @@ def _storage(options: Options, place: Place) -> Iterator[_Storage]:
         return
     azurite = start_azurite(location=place.storage, ports=(0, 0, 0) if options.ephemeral else _AZURITE_PORTS)
     try:
-        yield _Storage(
-            azurite.connection_string, azurite.pids, f"in {_shown(place.storage) if place.storage else 'memory'}"
-        )
+        yield _Storage(azurite.connection_string, azurite.pids, _described(azurite, place))
     finally:
         azurite.stop()
 
 
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+def _described(azurite: Azurite, place: Place) -> str:
+    kept = "in memory" if place.storage is None else f"in {os.path.relpath(place.storage)}"
+    return f"{kept}, by Azurite on the ports {', '.join(map(str, azurite.ports))}"
 
 
 class _LocalRun:

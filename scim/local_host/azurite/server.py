@@ -32,8 +32,17 @@ _NODE_OPTIONS = ("--max-old-space-size=8192", "--require", str(Path(__file__).wi
 class Azurite:
     """A started Azurite. ``stop`` ends it; so does the end of this process, however it comes."""
 
-    connection_string: str
     process: subprocess.Popen[bytes]
+    ports: tuple[int, ...]
+    """Of blob, queue and table."""
+
+    @property
+    def connection_string(self) -> str:
+        """What a storage client is given."""
+        parts = [f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_ACCOUNT_KEY}"]
+        for name, port in zip(_SERVICES, self.ports, strict=True):
+            parts.append(f"{name.capitalize()}Endpoint=http://{LOOPBACK}:{port}/{_ACCOUNT}")
+        return ";".join(parts) + ";"
 
     @property
     def pids(self) -> list[int]:
@@ -83,7 +92,7 @@ def _start(package: Path, location: Path | None, ports: Sequence[int]) -> Azurit
             # Ctrl-C reaches the whole terminal: the app must be able to finish before its storage goes.
             start_new_session=True,
         )
-        azurite = Azurite(_connection_string(ports), process)
+        azurite = Azurite(process, tuple(ports))
         try:
             _wait_until_ready(process, Path(log.name))
         except BaseException:
@@ -116,10 +125,3 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> None:
         if time.monotonic() > deadline:
             raise AzuriteError(f"Azurite did not start within {_START_SECONDS} s")
         time.sleep(0.01)
-
-
-def _connection_string(ports: Sequence[int]) -> str:
-    parts = [f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_ACCOUNT_KEY}"]
-    for name, port in zip(_SERVICES, ports, strict=True):
-        parts.append(f"{name.capitalize()}Endpoint=http://{LOOPBACK}:{port}/{_ACCOUNT}")
-    return ";".join(parts) + ";"
