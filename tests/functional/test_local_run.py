@@ -21,7 +21,7 @@ import pytest
 from scim.local_host.core_tools import CoreToolsError, func_start
 from scim.local_host.place import PROJECT, PlaceTakenError, kept_place
 from scim.local_host.ports import chosen_ports, listen
-from scim.local_host.started_host import started_host
+from scim.local_host.started_host import HostNotStartedError, run_against_fresh_host, started_host
 from scim.local_host.stopping import Stopping
 
 USER = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "kept@example.com"}
@@ -114,6 +114,16 @@ def test_given_storage_is_used_and_left_running() -> None:
             assert scim(second, "GET", "/Users")[0] == 200
             stop(process)
         assert scim(first, "GET", "/Users")[0] == 200
+
+
+def test_a_command_runs_against_a_fresh_host_and_its_exit_code_is_handed_on() -> None:
+    program = "import sys, urllib.request as u; sys.exit(u.urlopen(sys.argv[1] + '/health').status - 193)"
+    assert run_against_fresh_host([sys.executable, "-c", program, "{base_url}"]) == 7
+
+
+def test_a_host_that_does_not_start_is_an_error() -> None:
+    with pytest.raises(HostNotStartedError, match="exit code 2"), started_host("--directories", "0"):
+        pass
 
 
 def test_a_port_in_use_is_replaced_by_a_free_one() -> None:
