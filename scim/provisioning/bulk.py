@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from scim2_models import InvalidSyntaxException, InvalidValueException, PayloadTooLargeException, SCIMException
 from scim2_server.bulk import BulkPlan, BulkStep
 
-from scim.provisioning.answers import error_body, json_text, location
+from scim.provisioning.answers import error_body, json_text
 from scim.provisioning.errors import ServiceUnavailableException, scim_error
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.service_provider import MAX_BULK_OPERATIONS
@@ -96,15 +96,15 @@ async def _run(
     request: ScimRequest, plan: BulkPlan, step: BulkStep, dispatch: Dispatch, *, late: bool
 ) -> tuple[dict[str, Any], CreatedResource | None]:
     item: Any = plan.operation(step)
-    result = {"method": item.method, "bulk_id": item.bulk_id, "path": item.path}
+    result = {"method": item.method, "bulk_id": item.bulk_id}
     try:
         _require_time(late=late)
         item = plan.resolve(step)
         with storage_scope():
             response = await dispatch(_single_request(request, item))
     except Exception as error:  # noqa: BLE001 - whatever one operation meets is that operation's error
-        return {**result, **_failure(error)}, None
-    return _success(request, result, response)
+        return {**result, **_where(request, item), **_failure(error)}, None
+    return {**result, **_where(request, item), **_success(response)}, _created(item, response)
 
 
 def _require_time(*, late: bool) -> None:
@@ -126,27 +126,26 @@ def _single_request(request: ScimRequest, item: BulkItem) -> ScimRequest:
         )
     if item.method == "POST" and not item.bulk_id:
         raise InvalidValueException(detail="A POST in a bulk request needs a bulkId.")
+    if item.method != "DELETE" and item.data is None:
+        raise InvalidSyntaxException(detail=f'A {item.method} in a bulk request needs "data": the body of the request.')
     headers = {"if-match": item.version} if item.version else {}
     web = WebRequest(item.method, f"/{'/'.join(segments)}", {}, headers, b"", request.web.origin)
     return replace(request, web=web, segments=segments, given_payload=item.data)
 
 
-def _success(
-    request: ScimRequest, result: dict[str, Any], response: WebResponse
-) -> tuple[dict[str, Any], CreatedResource | None]:
-    etag = response.headers.get("ETag")
-    versioned = {"version": etag} if etag else {}
-    if result["method"] != "POST":
-        resource_id = str(result["path"]).rpartition("/")[2]
-        return {
-            **result,
-            **versioned,
-            "status": response.status,
-            "location": location(request.base_url, resource_id),
-        }, None
-    created = CreatedResource(id=json.loads(response.body)["id"])
-    where = response.headers["Location"]
-    return {**result, **versioned, "status": response.status, "location": where}, created
+def _where(request: ScimRequest, item: BulkItem) -> dict[str, Any]:
+    """Return the location of the resource that an operation is on: required unless a POST failed (RFC 7644 §3.7.3)."""
+    path = item.path.strip("/")
+    return {"location": f"{request.base_url}/{path}"} if "/" in path and item.method != "POST" else {}
+
+
+def _success(response: WebResponse) -> dict[str, Any]:
+    headers = {"version": response.headers.get("ETag"), "location": response.headers.get("Location")}
+    return {"status": response.status, **{name: value for name, value in headers.items() if value}}
+
+
+def _created(item: BulkItem, response: WebResponse) -> CreatedResource | None:
+    return CreatedResource(id=json.loads(response.body)["id"]) if item.method == "POST" else None
 
 
 def _failure(error: Exception) -> dict[str, Any]:
