@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from scim.adapters.tables.retrying_table import MAX_RETRIES
+from scim.adapters.tables.retrying_table import MAX_RETRIES, RetryingTable
 from scim.adapters.tables.table import (
     RowChangedError,
     RowExistsError,
@@ -51,14 +51,14 @@ ANY_FAILURE = NOT_APPLIED | ANSWER_LOST
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def pauses(table: RetryingTable) -> list[float]:
     """The pauses between attempts, which tests do not wait for."""
     taken: list[float] = []
 
     async def pause(seconds: float) -> None:
         taken.append(seconds)
 
-    monkeypatch.setattr("scim.adapters.tables.retrying_table.sleep", pause)
+    table._pause = pause
     return taken
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import sleep
 from typing import TYPE_CHECKING, Self
 
 from scim.adapters.tables.authorization import (
@@ -12,7 +13,7 @@ from scim.adapters.tables.authorization import (
     parse_connection_string,
 )
 from scim.adapters.tables.rest_table import RestTable
-from scim.adapters.tables.retrying_table import RetryingTable, with_retries
+from scim.adapters.tables.retrying_table import Pause, RetryingTable, with_retries
 from scim.adapters.tables.sdk_table import SdkTable
 from scim.adapters.tables.table import Table
 from scim.adapters.tables.transport import AiohttpTransport, Transport
@@ -31,11 +32,13 @@ class StorageAccount:
         *,
         transport: Transport | None = None,
         sdk: bool = False,
+        pause: Pause = sleep,
     ) -> None:
         """Keep what the tables need; nothing connects yet.
 
         :param endpoint: The address of the Table service, like ``https://account.table.core.windows.net``.
         :param sdk: Whether tables use the Azure SDK in place of the slim client.
+        :param pause: Waits between attempts; tests that let many attempts fail do not.
         :raises ValueError: When an access token would travel unencrypted.
         """
         if not isinstance(credential, AccountKey) and not endpoint.lower().startswith("https://"):
@@ -45,22 +48,25 @@ class StorageAccount:
         self._authorization = _authorization(credential)
         self._transport = transport or AiohttpTransport()
         self._sdk = sdk
+        self._pause = pause
 
     @classmethod
-    def from_connection_string(cls, text: str, *, transport: Transport | None = None, sdk: bool = False) -> Self:
+    def from_connection_string(
+        cls, text: str, *, transport: Transport | None = None, sdk: bool = False, pause: Pause = sleep
+    ) -> Self:
         """Return the account that a connection string names, with its key."""
         account = parse_connection_string(text)
-        return cls(account.endpoint, account, transport=transport, sdk=sdk)
+        return cls(account.endpoint, account, transport=transport, sdk=sdk, pause=pause)
 
     def table(self, name: str) -> Table:
         """Return a table, whether it exists or not."""
         if self._sdk:
-            return RetryingTable(SdkTable(self._transport, self._endpoint, name, self._credential))
-        return RetryingTable(self._rest_table(name))
+            return RetryingTable(SdkTable(self._transport, self._endpoint, name, self._credential), self._pause)
+        return RetryingTable(self._rest_table(name), self._pause)
 
     async def create_table(self, name: str) -> None:
         """Create a table unless it exists."""
-        await with_retries(self._rest_table(name).create_if_missing)
+        await with_retries(self._rest_table(name).create_if_missing, self._pause)
 
     async def close(self) -> None:
         """Close all connections; tables handed out open new ones when they are used again."""

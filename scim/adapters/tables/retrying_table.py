@@ -18,6 +18,8 @@ _FIRST_PAUSE: Final = 0.2
 _DEFAULT_RETRY_AFTER: Final = 5
 
 T = TypeVar("T")
+Pause = Callable[[float], Awaitable[None]]
+"""Waits so many seconds between two attempts."""
 
 
 class RetryingTable:
@@ -27,12 +29,13 @@ class RetryingTable:
     writes, and the refusal says so (``uncertain``).
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, pause: Pause = sleep) -> None:
         self._table = table
+        self._pause = pause
 
     async def read(self, partition: str, key: str, *, select: Sequence[str] = ()) -> Row | None:
         """Return a row, or None."""
-        return await with_retries(lambda: self._table.read(partition, key, select=select))
+        return await with_retries(lambda: self._table.read(partition, key, select=select), self._pause)
 
     async def query(
         self,
@@ -46,15 +49,16 @@ class RetryingTable:
     ) -> RowPage:
         """Return a page of the rows with ``first`` <= key < ``end``."""
         return await with_retries(
-            lambda: self._table.query(partition, first, end, select=select, limit=limit, continuation=continuation)
+            lambda: self._table.query(partition, first, end, select=select, limit=limit, continuation=continuation),
+            self._pause,
         )
 
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none, and return the new ETags in order."""
-        return await with_retries(lambda: self._table.commit(partition, writes))
+        return await with_retries(lambda: self._table.commit(partition, writes), self._pause)
 
 
-async def with_retries(call: Callable[[], Awaitable[T]]) -> T:
+async def with_retries(call: Callable[[], Awaitable[T]], pause: Pause = sleep) -> T:
     """Return what the call returns, repeating it at most three times after failed attempts.
 
     :raises TransactionRefusedError: With ``uncertain`` when an earlier attempt may have been applied.
@@ -72,14 +76,14 @@ async def with_retries(call: Callable[[], Awaitable[T]]) -> T:
             raise
         except AttemptFailedError as failure:
             uncertain = uncertain or failure.may_be_applied
-            pause = _pause(failure, failures)
-            if failures == MAX_RETRIES or pause >= scope.remaining():
+            seconds = _pause_after(failure, failures)
+            if failures == MAX_RETRIES or seconds >= scope.remaining():
                 raise _unavailable(failure) from failure
         failures += 1
-        await sleep(pause)
+        await pause(seconds)
 
 
-def _pause(failure: AttemptFailedError, failures: int) -> float:
+def _pause_after(failure: AttemptFailedError, failures: int) -> float:
     longest: float = min(MAX_PAUSE, _FIRST_PAUSE * 2**failures)
     jittered = random.uniform(longest / 2, longest)  # noqa: S311 - spreads retries, guards nothing
     return max(jittered, failure.wait or 0.0)
