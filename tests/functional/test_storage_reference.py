@@ -1,0 +1,105 @@
+"""docs/storage.md describes the rows there are: every kind of key, and every property of each."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import get_args
+
+from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
+from scim.adapters.tables.partition import Partition
+from scim.composition import DIRECTORIES_TABLE
+from tests.documents import document
+from tests.fakes.memory_table import MemoryTable
+from tests.service import ScimClient, add_members
+
+REFERENCE = document("docs/storage.md")
+USER, GROUP = "usr_" + "0" * 32, "grp_" + "0" * 32
+OTHERS = {"group": GROUP, "member": USER, "operation id": "0" * 32, "number": "0" * 20}
+SAMPLES = [{**OTHERS, "id": any_id, "first id": any_id} for any_id in (USER, GROUP)]
+PARTITIONS = {"dir_": "directory id", "org_": "organization id"}
+HASH = "0" * 40
+CHUNK = re.compile(r"d\d+")
+
+
+def test_every_kind_of_row_is_described() -> None:
+    assert {kind for kind, _ in described_rows()} == set(get_args(RowKind))
+
+
+async def test_every_property_of_a_row_is_described(scim: ScimClient, rows: MemoryTable) -> None:
+    described = dict(described_rows())
+
+    unknown = {(kind, name) for kind, name in await written_properties(scim, rows) if name not in described[kind]}
+
+    assert not unknown
+
+
+async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> None:
+    await scim.application.directories.create_organization("Contoso", "contoso")
+    table = scim.application.account.table(DIRECTORIES_TABLE)
+    assert isinstance(table, MemoryTable)
+    described = {(cells[0].strip(), first_key(cells[1])) for cells in table_cells(3)}
+
+    written = {
+        (PARTITIONS.get(part[:4], f"`{part}`"), fixed(key)) for part in table.partitions() for key in table.rows(part)
+    }
+
+    assert written == {(partition, key) for partition, key in described if key}
+
+
+def described_rows() -> Iterator[tuple[RowKind, frozenset[str]]]:
+    """Yield the kind of each documented key, with what stands between backticks in its line."""
+    for cells in table_cells(4):
+        properties = frozenset(re.findall(r"`([^`]+)`", cells[1]))
+        if "as `u|`" in cells[1]:
+            properties |= {"d0", "version", "created", "modified", "operations"}
+        if "the outbox row" in cells[1]:
+            properties |= {"d0", "time", "users", "active", "groups", "created", "deleted"}
+        for key in re.findall(r"`([^`]+)`", cells[0]):
+            kind = kind_of_pattern(key)
+            assert kind, f"the service has no row {key}"
+            yield kind, properties
+
+
+def table_cells(columns: int) -> Iterator[list[str]]:
+    """Yield the cells of each line of the tables that have so many columns."""
+    for line in REFERENCE.lines:
+        cells = [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) == columns:
+            yield cells
+
+
+def first_key(cell: str) -> str:
+    return fixed("".join(re.findall(r"`([^`]+)`", cell)))
+
+
+def fixed(key: str) -> str:
+    """Return a key up to the first part that differs from row to row."""
+    return re.sub(r"\|.*", "|", key)
+
+
+def kind_of_pattern(pattern: str) -> RowKind | None:
+    """Return the kind of the keys that a pattern such as ``m|{group}|{member}`` stands for."""
+    for samples in SAMPLES:
+        key = re.sub(r"\{h\([^)]*\)\}", HASH, pattern)
+        for name, value in samples.items():
+            key = key.replace(f"{{{name}}}", value)
+        if kind := kind_of(key):
+            return kind
+    return None
+
+
+async def written_properties(scim: ScimClient, rows: MemoryTable) -> set[tuple[RowKind, str]]:
+    """Return which properties the service writes in which rows, after changes of every kind."""
+    members = await scim.new_users(32)
+    user = (await scim.new_user("anna", externalId="e", emails=[{"type": "work", "value": "anna@example.com"}]))["id"]
+    group = (await scim.new_group("Team", members, externalId="t"))["id"]
+    await scim.patch(f"/Groups/{group}", add_members(user))
+    await scim.relay()
+    await scim.delete(f"/Groups/{group}")
+    written: dict[str, set[str]] = defaultdict(set)
+    partition: Partition = scim.partition
+    async for row in partition.rows((" ", "~")):
+        written[row.key] |= set(row.values)
+    return {(kind, CHUNK.sub("d0", name)) for key, names in written.items() if (kind := kind_of(key)) for name in names}
