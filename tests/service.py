@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -20,6 +21,7 @@ from scim.directories.directory import Directory
 from scim.resources.schema import GROUP_URN, USER_URN
 from scim.settings import Settings, StorageSettings
 from scim.web import WebRequest
+from tests.fakes.memory_account import MemoryAccount, RecordedRelayRequests
 from tests.fakes.memory_secrets import MemorySecretStore
 from tests.fakes.memory_table import MemoryTable
 from tests.faults import FaultyTransport
@@ -39,38 +41,6 @@ MAPPINGS = (AttributeMapping("tag", f"{EXTENSION_URN}:tag"),)
 
 StorageKind = Literal["memory", "azurite"]
 Meter = Callable[[], int]
-
-
-@dataclass(slots=True)
-class MemoryAccount:
-    """A storage account whose tables are in memory; it counts what they are asked."""
-
-    tables: dict[str, MemoryTable] = field(default_factory=dict)
-
-    def table(self, name: str) -> MemoryTable:
-        return self.tables.setdefault(name, MemoryTable())
-
-    async def create_table(self, name: str) -> None:
-        self.table(name)
-
-    async def close(self) -> None:
-        return
-
-    def requests(self) -> int:
-        return sum(len(table.requests) for table in self.tables.values())
-
-
-@dataclass(slots=True)
-class RecordedRelayRequests:
-    """Keeps which directories the relay was asked for, and does nothing else: tests relay when they want to."""
-
-    asked: list[str] = field(default_factory=list)
-
-    def ask(self, directory_id: str) -> None:
-        self.asked.append(directory_id)
-
-    async def close(self) -> None:
-        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +129,8 @@ class ScimClient:
         spent = self.meter() - before
         assert response.content_type == "application/scim+json"
         parsed = json.loads(response.body) if response.body else None
+        if response.status >= 400:
+            assert_scim_error(response.status, parsed)
         return Answer(response.status, parsed, response.headers, spent)
 
     async def new_user(self, user_name: str, **attributes: Any) -> dict[str, Any]:
@@ -190,6 +162,19 @@ class ScimClient:
     async def relay(self) -> None:
         """Let the background work that follows a change be done."""
         await self.application.background.relay_directory(self.directory.id)
+
+
+def assert_scim_error(status: int, body: Any) -> None:
+    """Check that an error has the form of RFC 7644 §3.12 and speaks our words, not those of a library."""
+    assert (body["schemas"], body["status"]) == ([ERROR_URN], str(status)), body
+    assert body.keys() - {"scimType"} == {"schemas", "status", "detail"}, body
+    assert body["detail"].endswith((".", "…")), body
+    assert not re.search(_LIBRARY_TEXT, body["detail"], re.IGNORECASE), body
+
+
+_LIBRARY_TEXT = (
+    r"pydantic|lark|traceback|validation error|scim2_|object at|unexpected (token|char)|exception|errno|type="
+)
 
 
 def user(user_name: str, **attributes: Any) -> dict[str, Any]:
