@@ -12,11 +12,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from scim.local_host.announcement import Announcement
+from scim.local_host.directories import DirectoryAccess
 from tests.documents import PROJECT, Document, document, project_documents
 
 DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("[0-9]*.md"))
 DECISION_HEADINGS = ["Context", "Decision", "Consequences", "Alternatives"]
-FOLDERS = ("scim/", "tests/", "docs/", ".ci/")
+FOLDERS = ("scim/", "tests/", "docs/", "benchmarks/", ".ci/")
 CALL = re.compile(r"(?:\w+\.)*\w+(?=\(\)$)")
 TEST_NAME = re.compile(r"test_\w+")
 MAKE = re.compile(r"make ([a-z][a-z-]*)")
@@ -34,6 +36,18 @@ def test_links_lead_somewhere(each: Document) -> None:
 @every_document
 def test_images_have_an_alternative_text(each: Document) -> None:
     assert not [target for target, alternative in each.images.items() if len(alternative) < len("a short sentence")]
+
+
+@every_document
+def test_lines_of_a_table_have_as_many_cells_as_its_head(each: Document) -> None:
+    """A ``|`` in a cell is written ``\\|``, also between backticks."""
+    uneven, expected = [], 0
+    for line in each.lines:
+        cells = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        expected = cells if not expected or not cells else expected
+        uneven += [line] if cells != expected else []
+
+    assert not uneven
 
 
 @every_document
@@ -115,6 +129,21 @@ def test_the_changelog_has_the_projects_version() -> None:
 
     assert headings[1] == "[Unreleased]"
     assert any(heading.startswith(f"[{version}]") for heading in headings)
+
+
+def test_the_readme_shows_what_a_start_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    base_url = "http://127.0.0.1:7071"
+    Announcement(
+        base_url=base_url,
+        directories=[DirectoryAccess(f"{base_url}/scim/v2/dir_…", "scimdt_…", "dir_…")],
+        storage="",
+        app_pids=[],
+        azurite_pids=[],
+        host_name="our development host (not for production)",
+        data="in .local/storage, by Azurite on the ports 10000, 10001, 10002",
+    ).print_text()
+
+    assert capsys.readouterr().out.strip() in [block.strip() for block in document("README.md").blocks("")]
 
 
 def leads_somewhere(source: Document, target: str) -> bool:
