@@ -214,7 +214,7 @@ def _projection(
 
 def _names(parameter: str, sent: str | list[str] | None) -> list[str]:
     texts = [sent] if isinstance(sent, str) else sent or []
-    if not all(isinstance(text, str) for text in texts):
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InvalidValueException(detail=f'{parameter} must be a list of attribute names, such as ["userName"].')
     names = list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
     if len(names) > MAX_NAMES:

@@ -59,7 +59,7 @@ def user_inserts(document: dict[str, Any], operation: Operation) -> list[Write]:
 
 def _lookups(user_id: str, document: dict[str, Any]) -> tuple[str, ...]:
     lookups = keys.lookups("User", user_id, document)
-    if len(lookups) > keys.MAX_WORK_EMAILS + 2:
+    if sum(key.startswith("w|") for key in lookups) > keys.MAX_WORK_EMAILS:
         raise LimitExceededError(f"A user may have at most {keys.MAX_WORK_EMAILS} e-mail addresses of type work.")
     return lookups
 
