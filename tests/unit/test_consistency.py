@@ -312,7 +312,13 @@ async def the_head_holds_no_numbers(at: Sample) -> list[tuple[str, str]]:
 @mended
 async def the_head_is_gone(at: Sample) -> list[tuple[str, str]]:
     await at.directory.drop(keys.HEAD)
-    return [("feed_beyond_head", keys.HEAD), ("wrong_count", keys.HEAD)]
+    return [("feed_beyond_head", keys.HEAD), ("wrong_count", keys.HEAD), ("wrong_page_map", keys.HEAD)]
+
+
+@mended
+async def the_head_does_not_know_the_last_group(at: Sample) -> list[tuple[str, str]]:
+    await at.directory.change(keys.HEAD, last_group="")
+    return [("wrong_page_map", keys.HEAD)]
 
 
 @mended
@@ -325,7 +331,7 @@ async def the_head_is_behind_the_feed(at: Sample) -> list[tuple[str, str]]:
 async def an_outbox_row_is_gone(at: Sample) -> list[tuple[str, str]]:
     created = next(key for key, row in at.directory.rows().items() if row.values.get("created") == at.carl)
     await at.directory.drop(created)
-    return [("wrong_count", keys.HEAD), ("wrong_page_map", keys.page_map("User", ""))]
+    return [("wrong_count", keys.HEAD), ("wrong_page_map", keys.HEAD), ("wrong_page_map", keys.page_map("User", ""))]
 
 
 @mended

@@ -17,7 +17,10 @@ from scim.adapters.tables.table import Row
 from scim.resources.errors import StorageUnavailableError
 from scim.resources.identifiers import ResourceName
 
-_COLUMNS = ("RowKey", "number", "users", "active", "groups", "created", "deleted", "count")
+LAST_COLUMNS: Mapping[ResourceName, str] = {"User": "last_user", "Group": "last_group"}
+"""The head's properties with the greatest id of each type that the relay has counted."""
+COLUMNS = ("RowKey", "number", "users", "active", "groups", *LAST_COLUMNS.values(), "created", "deleted", "count")
+"""All that head, page map and outbox add up, without the events."""
 _ATTEMPTS = 4
 _FIRST_KEYS = {"User": keys.page_map("User", ""), "Group": keys.page_map("Group", "")}
 
@@ -94,6 +97,10 @@ class DirectoryIndex:
         """Return a count as of the last relay."""
         return int(str(self.head.values.get(name, 0))) if self.head else 0
 
+    def last_id(self, name: ResourceName) -> str:
+        """Return the greatest id of a type that the relay has counted, empty when there is none."""
+        return str(self.head.values.get(LAST_COLUMNS[name], "")) if self.head else ""
+
     def current_map(self, name: ResourceName) -> PageMap:
         """Return the page map of a type with all committed changes in it."""
         prefix = "usr_" if name == "User" else "grp_"
@@ -114,7 +121,7 @@ async def read_index(partition: Partition, *, whole_outbox: bool = False) -> Dir
 
     :param whole_outbox: Whether outbox rows come with their events, as the relay needs them.
     """
-    select = () if whole_outbox else _COLUMNS
+    select = () if whole_outbox else COLUMNS
     for _ in range(_ATTEMPTS):
         pages, rows, continuation = 0, list[Row](), None
         while pages == 0 or continuation is not None:

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Sequence
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.directory_index import DirectoryIndex, PageMap, read_index
+from scim.adapters.tables.directory_index import LAST_COLUMNS, DirectoryIndex, read_index
 from scim.adapters.tables.outbox import Tally, read_tally
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
@@ -93,7 +93,7 @@ def relay_writes(index: DirectoryIndex, rows: Sequence[Row]) -> list[Write]:
         values: dict[str, Value] = {**row.values, "operation": keys.last_id(row.key)}
         writes += [delete(row.key, row.etag), insert(keys.feed(number), values)]
     for name in PREFIX:
-        writes += _map_writes(index.maps[name], tallies, name)
+        writes += _map_writes(index, tallies, name)
     return writes
 
 
@@ -104,24 +104,33 @@ def _head_write(index: DirectoryIndex, tallies: Sequence[Tally]) -> Write:
         "active": index.counted("active") + sum(tally.active for tally in tallies),
         "groups": index.counted("groups") + sum(tally.groups for tally in tallies),
     }
+    for name, column in LAST_COLUMNS.items():
+        values[column] = max([index.last_id(name), *_created(tallies, name)])
     if index.head is None:
         return insert(keys.HEAD, values)
     return replace(keys.HEAD, values, index.head.etag)
 
 
-def _map_writes(pages: PageMap, tallies: Sequence[Tally], name: ResourceName) -> list[Write]:
-    """Return the writes of the blocks that change; the last block ends when it is full, so that blocks stay small."""
-    prefix = PREFIX[name]
+def _created(tallies: Sequence[Tally], name: ResourceName) -> list[str]:
+    return sorted(tally.created for tally in tallies if tally.created.startswith(PREFIX[name]))
+
+
+def _map_writes(index: DirectoryIndex, tallies: Sequence[Tally], name: ResourceName) -> list[Write]:
+    """Return the writes of the blocks that change; the last block ends when it is full, so that blocks stay small.
+
+    It ends behind every id that was counted: ids of one moment, or of two machines, are not created in their order.
+    """
+    pages, highest = index.maps[name], index.last_id(name)
     counts = {block.first_id: block.count for block in pages.blocks}
     stored = {block.first_id: block.count for block in pages.blocks if pages.is_stored}
     first_ids = [block.first_id for block in pages.blocks]
-    for resource_id in sorted(tally.created for tally in tallies if tally.created.startswith(prefix)):
-        last = first_ids[-1]
-        if resource_id > last and counts[last] >= BLOCK_SIZE[name]:
+    for resource_id in _created(tallies, name):
+        if resource_id > highest and counts[first_ids[-1]] >= BLOCK_SIZE[name]:
             first_ids.append(resource_id)
             counts[resource_id] = 0
         counts[_holder(first_ids, resource_id)] += 1
-    for resource_id in (tally.deleted for tally in tallies if tally.deleted.startswith(prefix)):
+        highest = max(highest, resource_id)
+    for resource_id in (tally.deleted for tally in tallies if tally.deleted.startswith(PREFIX[name])):
         counts[_holder(first_ids, resource_id)] -= 1
     return list(_changed_blocks(stored, counts, name))
 
@@ -134,7 +143,7 @@ def _changed_blocks(stored: dict[str, int], counts: dict[str, int], name: Resour
     for first_id, count in counts.items():
         key = keys.page_map(name, first_id)
         if first_id not in stored:
-            if count:
+            if count or (not first_id and len(counts) > 1):  # A map always has its first block.
                 yield insert(key, {"count": count})
         elif count == 0 and first_id:
             yield delete(key)

@@ -11,10 +11,10 @@ from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.readable import is_readable_index_row
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.consistency.violation import Violation
-from scim.adapters.tables.directory_index import Block, DirectoryIndex, PageMap, read_index
+from scim.adapters.tables.directory_index import COLUMNS, Block, DirectoryIndex, PageMap, read_index
 from scim.adapters.tables.outbox import Tally, read_tally
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.relay import BLOCK_SIZE
+from scim.adapters.tables.relay import BLOCK_SIZE, PREFIX
 from scim.resources.identifiers import ResourceName
 
 Progress = Callable[[str, int], None]
@@ -34,6 +34,7 @@ class Counting:
     def __init__(self, index: DirectoryIndex) -> None:
         self.index = index
         self.active = 0
+        self.last_ids: dict[ResourceName, str] = dict.fromkeys(RESOURCE_NAMES, "")
         self._first_ids = {name: [block.first_id for block in index.maps[name].blocks] for name in RESOURCE_NAMES}
         self._counts = {name: [0] * len(self._first_ids[name]) for name in RESOURCE_NAMES}
         self._inner: dict[ResourceName, list[list[str]]] = {
@@ -47,6 +48,7 @@ class Counting:
         if count and count % BLOCK_SIZE[name] == 0:
             self._inner[name][at].append(resource_id)
         self._counts[name][at] = count + 1
+        self.last_ids[name] = resource_id
         self.active += active
 
     def totals(self) -> dict[str, int]:
@@ -76,6 +78,11 @@ class Counting:
             yield Violation("wrong_count", keys.HEAD, sentence), max(abs(said[name] - counted[name]) for name in wrong)
         for resource_name in RESOURCE_NAMES:
             yield from self._wrong_blocks(resource_name)
+            created = [read_tally(row.values).created for row in self.index.outbox]
+            ours = [each for each in created if each.startswith(PREFIX[resource_name])]
+            if self.last_ids[resource_name] > max([self.index.last_id(resource_name), *ours]):
+                sentence = f"The head does not know the last {resource_name}, where the page map may begin a block."
+                yield Violation("wrong_page_map", keys.HEAD, sentence), 1
 
     def _wrong_blocks(self, name: ResourceName) -> Iterator[tuple[Violation, int]]:
         said = self.index.current_map(name).blocks
@@ -119,8 +126,7 @@ def _counting_rows(index: DirectoryIndex) -> set[str]:
 
 async def readable_index(partition: Partition) -> DirectoryIndex | None:
     """Return a directory's index, or None when a row of it cannot be read."""
-    columns = ("RowKey", "number", "users", "active", "groups", "created", "deleted", "count")
-    async for row in partition.rows((keys.HEAD, keys.OUTBOX_END), select=columns):
+    async for row in partition.rows((keys.HEAD, keys.OUTBOX_END), select=COLUMNS):
         if not is_readable_index_row(row):
             return None
     return await read_index(partition)
@@ -164,7 +170,6 @@ def stored_map(counting: Counting, name: ResourceName) -> PageMap:
     if blocks[0].first_id:
         blocks.insert(0, Block("", 0))
     tallies = [read_tally(row.values) for row in counting.index.outbox]
-    prefix = "usr_" if name == "User" else "grp_"
-    to_come = PageMap([Block(block.first_id, 0) for block in blocks]).adjusted(tallies, prefix).blocks
+    to_come = PageMap([Block(block.first_id, 0) for block in blocks]).adjusted(tallies, PREFIX[name]).blocks
     kept = [Block(block.first_id, block.count - change.count) for block, change in zip(blocks, to_come, strict=True)]
     return PageMap([block for block in kept if block.count or not block.first_id])

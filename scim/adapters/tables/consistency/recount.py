@@ -16,7 +16,7 @@ from scim.adapters.tables.consistency.counts import (
     stored_map,
 )
 from scim.adapters.tables.consistency.readable import is_readable_index_row
-from scim.adapters.tables.directory_index import PageMap
+from scim.adapters.tables.directory_index import LAST_COLUMNS, PageMap
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import (
@@ -54,7 +54,7 @@ async def _store(partition: Partition, measured: Measured) -> bool:
     counting = measured.counting
     index, head_values = counting.index, _head_values(counting)
     changed = [write for name in RESOURCE_NAMES for write in _changed_blocks(counting, name)]
-    if not changed and all(index.counted(name) == count for name, count in head_values.items()):
+    if not changed and (index.head.values == head_values if index.head else not any(head_values.values())):
         return True
     etag = index.head.etag if index.head else ""
     try:
@@ -70,7 +70,9 @@ def _head_values(counting: Counting) -> dict[str, Value]:
     """Return the head that holds what was counted once the outbox is relayed."""
     index, counted = counting.index, counting.totals()
     to_come = {name: current - index.counted(name) for name, current in index.current_counts().items()}
-    return {"number": Int64(index.number), **{name: count - to_come[name] for name, count in counted.items()}}
+    values: dict[str, Value] = {"number": Int64(index.number)}
+    values |= {name: count - to_come[name] for name, count in counted.items()}
+    return values | {LAST_COLUMNS[name]: last_id for name, last_id in counting.last_ids.items()}
 
 
 def _changed_blocks(counting: Counting, name: ResourceName) -> Iterator[Write]:
