@@ -16,7 +16,7 @@ from scim.provisioning.errors import scim_error
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.request_log import LogEntry, begin_entry
 from scim.provisioning.routing import canonical_segments, route
-from scim.provisioning.service_provider import service_provider
+from scim.resources.directory_schemas import directory_schemas
 from scim.resources.interfaces import ResourceStore
 from scim.resources.storage_scope import storage_scope
 from scim.web import WebRequest, WebResponse
@@ -65,7 +65,7 @@ class ProvisioningEndpoint:
         request = ScimRequest(
             web=web,
             directory=directory,
-            provider=service_provider(directory.attribute_mappings),
+            provider=directory_schemas(directory.attribute_mappings),
             store=self.store_of(directory),
             base_url=base_url,
             segments=canonical_segments(segments),

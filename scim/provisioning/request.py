@@ -12,7 +12,7 @@ from scim2_server.conditions import EntityTags
 
 from scim.directories.directory import Directory
 from scim.provisioning.request_body import read_body
-from scim.provisioning.service_provider import ServiceProvider
+from scim.resources.directory_schemas import DirectorySchemas
 from scim.resources.interfaces import ResourceStore
 from scim.resources.projection import Projection, read_projection
 from scim.resources.schema import ResourceSchema
@@ -26,7 +26,7 @@ class ScimRequest:
 
     web: WebRequest
     directory: Directory
-    provider: ServiceProvider
+    provider: DirectorySchemas
     store: ResourceStore
     base_url: str
     """The Tenant URL: the root of the directory's SCIM endpoint, without a trailing slash."""

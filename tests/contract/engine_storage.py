@@ -32,8 +32,8 @@ from scim.provisioning import service_provider as described
 from scim.provisioning.document_reader import read_resource
 from scim.provisioning.documents import complete_document
 from scim.provisioning.membership_patch import read_members
-from scim.provisioning.service_provider import ServiceProvider
 from scim.resources.comparison_key import comparison_key
+from scim.resources.directory_schemas import DirectorySchemas
 from scim.resources.errors import LostRaceError, ResourceMissingError, UnknownMembersError, ValueTakenError
 from scim.resources.filter import parse_filter
 from scim.resources.identifiers import begin_operation, new_resource_id
@@ -61,7 +61,7 @@ POLICY = ScimPolicy(
 """What the service tolerates and how it compares, in the engine's words."""
 
 
-def engine_provider(provider: ServiceProvider) -> ScimProvider:
+def engine_provider(provider: DirectorySchemas) -> ScimProvider:
     """Return the engine's view of a directory: made of nothing but what its discovery endpoints answer."""
     return ScimProvider.from_discovery(
         [Schema.model_validate(document) for document in provider.schema_documents],
@@ -76,7 +76,7 @@ class EngineStorage(AsyncScimStorage):
 
     supports_cursors = True
 
-    def __init__(self, store: ResourceStore, provider: ServiceProvider, models: ScimProvider) -> None:
+    def __init__(self, store: ResourceStore, provider: DirectorySchemas, models: ScimProvider) -> None:
         self._store = store
         self._provider = provider
         self._models = models

@@ -23,11 +23,11 @@ from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.resource_store import TableResourceStore
 from scim.composition import RESOURCES_TABLE
 from scim.local_host.azurite import Azurite
-from scim.provisioning.service_provider import service_provider
+from scim.resources.directory_schemas import directory_schemas
 from tests.contract.engine_storage import EngineStorage, engine_provider
 from tests.service import MAPPINGS
 
-SERVED = service_provider(MAPPINGS)
+SERVED = directory_schemas(MAPPINGS)
 PROVIDER = engine_provider(SERVED)
 USERS, GROUPS = (next(kind for kind in PROVIDER.resource_types if kind.name == name) for name in ("User", "Group"))
 USER: Any = PROVIDER.model_for(USERS)

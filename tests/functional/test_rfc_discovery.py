@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scim.directories.attribute_mapping import AttributeMapping
-from scim.provisioning.service_provider import service_provider
+from scim.resources.directory_schemas import directory_schemas
 from scim.resources.schema import ENTERPRISE_URN, GROUP_URN, USER_URN
 from tests.service import EXTENSION_URN, LIST_URN, MAPPINGS, ScimClient, Service, user
 
@@ -23,7 +23,7 @@ RIGHT = {
     "binary": "AAEC",
 }
 WRONG = {"string": 7, "reference": 7, "boolean": "perhaps", "binary": "%", "complex": 7}
-DOCUMENTS = {document["id"]: document for document in service_provider(MAPPINGS).schema_documents}
+DOCUMENTS = {document["id"]: document for document in directory_schemas(MAPPINGS).schema_documents}
 ATTRIBUTES = [
     (urn, attribute) for urn, document in DOCUMENTS.items() for attribute in document["attributes"] if urn != GROUP_URN
 ]
