@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from scim.directories.errors import SecretDisabledError, SecretNotFoundError, SecretStoreUnavailableError
-from scim.directories.interfaces import SecretVersion
+from scim.directories.interfaces import ListedSecret, SecretVersion
 
 MAX_VALUE_BYTES = 25_000
 
 _NAME = re.compile(r"[0-9A-Za-z-]{1,127}", re.ASCII)
 
 _Secrets = dict[str, list[dict[str, Any]]]
-"""Versions by lower-case name, oldest first: ``version``, ``value``, ``tags``, ``enabled``, ``created``."""
+"""Versions by lower-case name, oldest first, each as :meth:`LocalSecretStore.set` makes it."""
 
 
 class LocalSecretStore:
@@ -37,7 +37,7 @@ class LocalSecretStore:
         self._path = path
         self._now = now
 
-    async def set(self, name: str, value: str, tags: Mapping[str, str]) -> str:
+    async def set(self, name: str, value: str, tags: Mapping[str, str], *, expires: datetime | None = None) -> str:
         """Store a value as the newest version of a secret, and return the version's id."""
         check_secret(name, value)
         version = secrets.token_hex(16)
@@ -47,6 +47,7 @@ class LocalSecretStore:
             "tags": dict(tags),
             "enabled": True,
             "created": self._now().isoformat(),
+            "expires": expires and expires.isoformat(),
         }
 
         def add(stored: _Secrets) -> None:
@@ -66,7 +67,8 @@ class LocalSecretStore:
         """Make a version unreadable for everybody; doing it again changes nothing."""
 
         def turn_off(stored: _Secrets) -> None:
-            _find(stored, name, version)["enabled"] = False
+            entry = _find(stored, name, version)
+            entry |= {"enabled": False, "updated": self._now().isoformat()}
 
         await asyncio.to_thread(self._change, turn_off)
 
@@ -74,6 +76,26 @@ class LocalSecretStore:
         """Return all versions of a secret, oldest first; none when there is no such secret."""
         stored = await asyncio.to_thread(self._read)
         return [_version_of(entry) for entry in stored.get(name.lower(), [])]
+
+    async def list_secrets(self, prefix: str) -> Sequence[ListedSecret]:
+        """Return the secrets whose name begins with a prefix."""
+        stored = await asyncio.to_thread(self._read)
+        return [
+            ListedSecret(name, datetime.fromisoformat(versions[-1].get("updated") or versions[-1]["created"]))
+            for name, versions in stored.items()
+            if name.startswith(prefix.lower())
+        ]
+
+    async def delete(self, name: str) -> None:
+        """Delete a secret with all its versions, for good; doing it again changes nothing."""
+
+        def drop(stored: _Secrets) -> None:
+            stored.pop(name.lower(), None)
+
+        await asyncio.to_thread(self._change, drop)
+
+    async def recover(self, name: str) -> None:
+        """Do nothing: nothing is left of a deleted secret, and its name may be used."""
 
     def _change(self, change: Callable[[_Secrets], None]) -> None:
         with self._outages(), self._locked():
@@ -143,5 +165,7 @@ def _find(stored: _Secrets, name: str, version: str) -> dict[str, Any]:
 
 
 def _version_of(entry: Mapping[str, Any]) -> SecretVersion:
-    created = datetime.fromisoformat(entry["created"])
-    return SecretVersion(entry["version"], created, entry["enabled"], entry["tags"])
+    created, expires = datetime.fromisoformat(entry["created"]), entry.get("expires")
+    return SecretVersion(
+        entry["version"], created, entry["enabled"], entry["tags"], datetime.fromisoformat(expires) if expires else None
+    )

@@ -51,6 +51,23 @@ class TokenEndedError(DirectoryError):
         super().__init__(f"the new token of directory {directory_id} was ended before it became active, rotate it")
 
 
+class TokenNotFoundError(DirectoryError):
+    """The directory has no valid token of this version."""
+
+    def __init__(self, directory_id: str, version: str) -> None:
+        super().__init__(f"directory {directory_id} has no valid token of version {version!r}")
+
+
+class TokensFullError(DirectoryError):
+    """The directory has as many tokens as it may have: one must be revoked, or end, before another is made."""
+
+    def __init__(self, directory_id: str, *, valid: int, pending: int, forcible: bool) -> None:
+        count = f"{valid} valid token{'s' if valid != 1 else ''}" + (" and a rotation under way" if pending else "")
+        remedy = "revoke one, or force the rotation" if forcible else "revoke one first"
+        remedy = "try again in a minute, or force the rotation" if pending and forcible else remedy
+        super().__init__(f"directory {directory_id} has {count}: {remedy}")
+
+
 class DirectoryStoreUnavailableError(Exception):
     """The store of directories does not answer. Nothing is known of a change under way."""
 
@@ -69,6 +86,10 @@ class SecretNotFoundError(SecretStoreError):
 
 class SecretDisabledError(SecretStoreError):
     """An operator or a revocation disabled the version: it is at its end."""
+
+
+class SecretDeletedError(SecretStoreError):
+    """The name is that of a deleted secret, and takes no value before it is recovered or purged."""
 
 
 class SecretStoreUnavailableError(SecretStoreError):

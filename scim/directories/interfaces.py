@@ -17,8 +17,19 @@ class SecretVersion:
 
     version: str
     created: datetime
+    """To the second, by the store's clock."""
     enabled: bool
     tags: Mapping[str, str]
+    expires: datetime | None = None
+    """For information: the store gives an expired version's value all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSecret:
+    """What a list of secrets tells of one: when its newest version was made or changed, by the store's clock."""
+
+    name: str
+    updated: datetime
 
 
 class SecretStore(Protocol):
@@ -28,8 +39,13 @@ class SecretStore(Protocol):
     unreachable, or refuses us; no other error of the store's own client escapes.
     """
 
-    async def set(self, name: str, value: str, tags: Mapping[str, str]) -> str:
-        """Store a value as the newest version of a secret, and return the version's id."""
+    async def set(self, name: str, value: str, tags: Mapping[str, str], *, expires: datetime | None = None) -> str:
+        """Store a value as the newest version of a secret, and return the version's id.
+
+        After a lost answer there may be two versions of the value.
+
+        :raises SecretDeletedError: When the name is that of a deleted secret; :meth:`recover` makes it usable.
+        """
         ...
 
     async def get(self, name: str, version: str) -> str:
@@ -49,6 +65,21 @@ class SecretStore(Protocol):
 
     async def list_versions(self, name: str) -> Sequence[SecretVersion]:
         """Return all versions of a secret, oldest first; none when there is no such secret."""
+        ...
+
+    async def list_secrets(self, prefix: str) -> Sequence[ListedSecret]:
+        """Return the secrets whose name begins with a prefix, in any order. A change of an older version shows not."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Delete a secret with all its versions, as far as the store forgets; doing it again changes nothing."""
+        ...
+
+    async def recover(self, name: str) -> None:
+        """Make the name of a deleted secret usable again; none of its old versions gives its value afterwards.
+
+        :raises SecretDeletedError: When the store does not allow it; the text says what an operator can do.
+        """
         ...
 
 

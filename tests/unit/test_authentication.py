@@ -449,7 +449,7 @@ async def test_a_version_that_the_store_ended_is_refused_and_asked_for_once_a_mi
     if end == "disabled":
         await world.secrets.disable(directory.secret_name, record.version)
     else:
-        world.secrets.delete(directory.secret_name)
+        await world.secrets.delete(directory.secret_name)
     process = world.process()
     for _ in range(3):
         error = await refused(process, directory.id, f"Bearer {token}")

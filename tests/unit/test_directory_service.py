@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -26,37 +26,12 @@ from scim.directories.errors import (
 from scim.directories.interfaces import DirectoryStore, SecretStore
 from scim.directories.organization import Organization
 from scim.directories.service import ABANDONED_AFTER, DirectoryService
+from tests.fakes.crashing import CrashError, Crashing
 from tests.fakes.memory_secrets import MemorySecretStore
 from tests.fakes.memory_table import MemoryTable, Request, fail_at
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 MAPPING = AttributeMapping(name="tag", path="urn:ietf:params:scim:schemas:extension:Acme:2.0:User:tag")
-
-
-class CrashError(Exception):
-    """The process ended here."""
-
-
-@dataclass(slots=True)
-class Crashing:
-    """Passes calls on to a store, and crashes at the step of a number, before or after it took place."""
-
-    inner: Any
-    steps: Iterator[int]
-    at: int
-    after: bool
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def call(*arguments: Any) -> Any:
-            step = next(self.steps)
-            if step == self.at and not self.after:
-                raise CrashError
-            result = await getattr(self.inner, name)(*arguments)
-            if step == self.at:
-                raise CrashError
-            return result
-
-        return call
 
 
 @dataclass(slots=True)
@@ -326,8 +301,8 @@ async def test_a_sweep_of_settled_directories_costs_the_listing_only(world: Worl
 
 async def test_a_token_ended_by_the_sweep_is_not_activated_afterwards(world: World, organization: Organization) -> None:
     class SlowSecrets(MemorySecretStore):
-        async def set(self, name: str, value: str, tags: Any) -> str:
-            version = await MemorySecretStore.set(self, name, value, tags)
+        async def set(self, *arguments: Any, **named: Any) -> str:
+            version = await MemorySecretStore.set(self, *arguments, **named)
             world.time += ABANDONED_AFTER
             await world.sweep()
             return version
