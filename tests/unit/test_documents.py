@@ -113,6 +113,15 @@ def test_every_document_is_listed_in_the_readme_or_in_the_list_of_decisions() ->
     assert not {each.name for each in project_documents() if each.path not in linked} - {"README.md"}
 
 
+def test_every_exchange_with_entra_is_told_of_and_every_behaviour_is_shown() -> None:
+    exchanges = {path.stem for path in (PROJECT / "tests" / "entra_exchanges").glob("*.json")}
+    rows = [line.split("|") for line in document("docs/entra.md").lines if line.startswith("| ")]
+    shown = {name for cells in rows for name in re.findall(r"`([^`]+)`", cells[-2])}
+
+    assert shown == exchanges | (shown & known_tests())
+    assert all("`" in cells[-2] for cells in rows if "Shown by" not in cells[-2])
+
+
 def test_the_picture_of_the_flow_is_drawn_for_light_and_for_dark() -> None:
     path = PROJECT / "docs" / "images" / "flow.svg"
     picture = ET.fromstring(path.read_text(encoding="utf-8"))
