@@ -7,14 +7,10 @@ from typing import Any
 
 from scim.events.event import Event
 from scim.resources.identifiers import resource_name_of
+from scim.resources.profile import is_active
 
 Document = Mapping[str, Any]
 _KIND = {"User": "user", "Group": "group"}
-
-
-def is_active(document: Document) -> bool:
-    """Tell whether a user has access: one without ``active`` has (RFC 7643 §4.1.1 leaves it to us)."""
-    return document.get("active") is not False
 
 
 def created_events(name: str, document: Document) -> list[Event]:

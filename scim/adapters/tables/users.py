@@ -19,9 +19,10 @@ from scim.adapters.tables.table import (
     replace,
 )
 from scim.events.event import Event
-from scim.events.resource_events import created_events, is_active, updated_events
+from scim.events.resource_events import created_events, updated_events
 from scim.resources.errors import LimitExceededError, LostRaceError, UnknownMembersError, ValueTakenError
 from scim.resources.identifiers import Operation
+from scim.resources.profile import is_active
 from scim.resources.stored_document import StoredDocument, document_text
 
 

@@ -13,8 +13,8 @@ from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row, delete, insert, merge, replace
-from scim.events.resource_events import is_active
 from scim.resources.identifiers import ResourceName, resource_name_of
+from scim.resources.profile import is_active
 
 
 @dataclass(frozen=True, slots=True)

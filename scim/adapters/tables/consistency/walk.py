@@ -18,8 +18,8 @@ from scim.adapters.tables.consistency.readable import (
 from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row
-from scim.events.resource_events import is_active
 from scim.resources.identifiers import ResourceName, resource_name_of
+from scim.resources.profile import is_active
 
 _ENDS: Final = ("", "e", "f", "g", "m", "n", "r", "t", "u", "w", "x", "y", "~")
 """Where the kinds of rows begin: shorter ranges are cheaper to read page by page, and nothing lies outside of them."""
