@@ -56,7 +56,7 @@ bench: install ## Measure the service beside scim2-server; ARGS=--quick for a mi
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 conformance: install ## Run the public SCIM checks of ../shared/conformance, where they are
-	@if [ -f $(CONFORMANCE) ]; then $(BIN)/python -m scim.local_host.started_host bash $(CONFORMANCE) '{tenant_url}' '{token}' $(ARGS); \
+	@if [ -f $(CONFORMANCE) ]; then $(BIN)/python -m scim.local_host.public_checks $(CONFORMANCE) $(ARGS); \
 	else echo "The public SCIM checks are not here: $(CONFORMANCE) is missing"; fi
 
 package: $(INSTALLED) ## Build dist/functions.zip, exactly what is deployed
