@@ -41,6 +41,7 @@ Resolve = Callable[[AttrPath], ResolvedAttribute | None]
 
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # takes the rest where a quote is missing, to stay linear
 _CONJUNCTION = re.compile(r"(?<![a-z0-9$_.:-])(?:and|or)(?![a-z0-9$_-])", re.IGNORECASE)
+_EQUALITY = re.compile(r'([A-Za-z]{6,}) eq "([^"\\\x00-\x1f]{0,1000})"')  # no keyword has six letters
 _EXAMPLE = 'userName eq "anna@example.com"'
 _TOO_DEEP = f"The filter nests more than {MAX_NESTING} brackets or parentheses; write it flatter."
 
@@ -54,6 +55,9 @@ def parse_filter(text: str) -> FilterNode:
     :raises InvalidFilterException: When the text is no filter, or larger than ``MAX_LENGTH``, ``MAX_NESTING`` or
         ``MAX_COMPARISONS`` allow; the detail says what to change.
     """
+    if equality := _EQUALITY.fullmatch(text):
+        # Every other request of Entra ID is such a matching query, and the grammar takes 40 µs to say the same.
+        return Comparison(AttrPath(equality[1]), CompareOperator.eq, equality[2])
     _require_limits(text)
     try:
         return ScimFilter(text).ast
