@@ -49,6 +49,7 @@ class StorageAccount:
         self._transport = transport or AiohttpTransport()
         self._sdk = sdk
         self._pause = pause
+        self._tables: dict[str, Table] = {}
 
     @classmethod
     def from_connection_string(
@@ -59,10 +60,11 @@ class StorageAccount:
         return cls(account.endpoint, account, transport=transport, sdk=sdk, pause=pause)
 
     def table(self, name: str) -> Table:
-        """Return a table, whether it exists or not."""
-        if self._sdk:
-            return RetryingTable(SdkTable(self._transport, self._endpoint, name, self._credential), self._pause)
-        return RetryingTable(self._rest_table(name), self._pause)
+        """Return a table, whether it exists or not; the same one each time, since every request asks."""
+        if name not in self._tables:
+            client = self._sdk_table(name) if self._sdk else self._rest_table(name)
+            self._tables[name] = RetryingTable(client, self._pause)
+        return self._tables[name]
 
     async def create_table(self, name: str) -> None:
         """Create a table unless it exists."""
@@ -71,6 +73,9 @@ class StorageAccount:
     async def close(self) -> None:
         """Close all connections; tables handed out open new ones when they are used again."""
         await self._transport.close()
+
+    def _sdk_table(self, name: str) -> SdkTable:
+        return SdkTable(self._transport, self._endpoint, name, self._credential)
 
     def _rest_table(self, name: str) -> RestTable:
         return RestTable(self._transport, self._endpoint, name, self._authorization)
