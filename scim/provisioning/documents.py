@@ -37,7 +37,11 @@ def attributes_of(document: Mapping[str, Any]) -> Document:
 
 def same_document(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Tell whether two documents say the same, whatever the order of names and of values (RFC 7643 §2.4)."""
-    return first == second or _unordered(first) == _unordered(second)
+    return first.keys() == second.keys() and all(_same_value(value, second[name]) for name, value in first.items())
+
+
+def _same_value(first: Any, second: Any) -> bool:
+    return bool(first == second) or bool(_unordered(first) == _unordered(second))
 
 
 def _unordered(value: Any) -> Any:
