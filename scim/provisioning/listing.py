@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from scim2_models import InvalidSyntaxException, InvalidValueException
@@ -105,9 +106,15 @@ class _SealedCursors:
     """The cursors of one search: bound to the directory by its secret, and to the query by a digest."""
 
     def __init__(self, request: ScimRequest, schemas: Sequence[ResourceSchema], parameters: Parameters) -> None:
-        query = [[schema.name for schema in schemas], *(parameters.get(n) for n in ("filter", "sortBy", "sortOrder"))]
-        self._digest = hashlib.sha256(json.dumps(query, default=str).encode()).hexdigest()[:32]
+        self._query = [
+            [schema.name for schema in schemas],
+            *(parameters.get(name) for name in ("filter", "sortBy", "sortOrder")),
+        ]
         self._secret = f"{request.directory.cursor_secret}{request.directory.id}"
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(json.dumps(self._query, default=str).encode()).hexdigest()[:32]
 
     def open(self, cursor: str, count: int) -> Any:
         """Return the position a cursor holds.
@@ -141,18 +148,15 @@ async def _references(
 
     :raises TooManyMembersError: When the groups of the page have more than 20,000 members together.
     """
+    if not projection.needs_members and (projection.is_default or not projection.needs_groups):
+        return [{}] * len(documents)
     places, left = asyncio.Semaphore(_AT_ONCE), MAX_MEMBERS_SHOWN
 
     async def of(stored: StoredDocument) -> Mapping[str, Sequence[Member]]:
         nonlocal left
-        if stored.name == "User":
-            if projection.is_default or not projection.needs_groups:
-                return {}
-            async with places:
-                return await group_references(request, stored.id, projection)
-        if not projection.needs_members:
-            return {}
         async with places:
+            if stored.name == "User":
+                return await group_references(request, stored.id, projection)
             found = await member_references(request, stored.id, projection)
         left -= len(found.get("members", ()))
         if left < 0:

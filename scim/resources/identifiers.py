@@ -11,6 +11,7 @@ from typing import Literal
 ResourceName = Literal["User", "Group"]
 
 _PREFIXES: dict[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
+_NAMES: dict[str, ResourceName] = {prefix: name for name, prefix in _PREFIXES.items()}
 _ID_LENGTH = 36
 
 
@@ -31,7 +32,7 @@ def resource_name_of(resource_id: str) -> ResourceName | None:
     """Return the type an id tells, or None when it is none of ours."""
     if len(resource_id) != _ID_LENGTH or not resource_id[4:].isalnum() or not resource_id.isascii():
         return None
-    return next((name for name, prefix in _PREFIXES.items() if resource_id.startswith(prefix)), None)
+    return _NAMES.get(resource_id[:4])
 
 
 @dataclass(frozen=True, slots=True)
