@@ -61,7 +61,12 @@ class _Surface:
     def _request(self, method: str, path: str, body: bytes) -> WebRequest:
         url = urlsplit(path)
         return WebRequest(
-            method, self.path + url.path, dict(parse_qsl(url.query)), self.headers, body, "http://localhost"
+            method,
+            self.path + url.path,
+            dict(parse_qsl(url.query, keep_blank_values=True)),
+            self.headers,
+            body,
+            "http://localhost",
         )
 
 
