@@ -50,29 +50,43 @@ class RelayRequests:
             _log.exception("relay request was not sent; the sweep will find the directory")
 
     async def close(self) -> None:
-        """Wait for messages under way."""
+        """Wait for messages under way, and close the connections of the queue."""
         await asyncio.gather(*self._waiting)
+        if isinstance(self._send, QueueSender):
+            await self._send.close()
 
 
-def queue_sender(storage: StorageSettings, credential: Callable[[], Any]) -> Send:
-    """Return a function that sends a text to the relay queue, which is created when it is missing.
+class QueueSender:
+    """Sends texts to the relay queue, which is created when it is missing.
 
-    Everything is opened on first use, since importing the SDK takes long.
+    It is opened on first use, since importing the SDK takes long.
     """
-    queue: Any = None
 
-    async def send(text: str) -> None:
-        nonlocal queue
+    def __init__(self, open_queue: Callable[[], Any]) -> None:
+        self._open_queue = open_queue
+        self._queue: Any = None
+
+    async def __call__(self, text: str) -> None:
+        """Send a text that becomes visible after 5 s."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        queue = queue or _open_queue(storage, credential)
+        self._queue = self._queue or self._open_queue()
         try:
-            await queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
+            await self._queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
         except ResourceNotFoundError:
-            await queue.create_queue()
-            await queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
+            await self._queue.create_queue()
+            await self._queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
 
-    return send
+    async def close(self) -> None:
+        """Close the connections, if there are any; the next text opens new ones."""
+        queue, self._queue = self._queue, None
+        if queue is not None:
+            await queue.close()
+
+
+def queue_sender(storage: StorageSettings, credential: Callable[[], Any]) -> QueueSender:
+    """Return what sends a text to the relay queue of a storage account."""
+    return QueueSender(lambda: _open_queue(storage, credential))
 
 
 def _open_queue(storage: StorageSettings, credential: Callable[[], Any]) -> Any:
