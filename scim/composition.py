@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from scim.adapters.tables.directories import TableDirectoryStore
     from scim.adapters.tables.partition import Partition
     from scim.directories.directory import Directory
-    from scim.directories.interfaces import SecretStore
+    from scim.directories.interfaces import SecretStore, WatchList
     from scim.directories.service import DirectoryService
+    from scim.directories.token_events import TokenEvents
+    from scim.directories.token_service import TokenService
+    from scim.directories.token_uses import TokenUses
+    from scim.directories.token_watcher import TokenWatcher
     from scim.provisioning.endpoint import ProvisioningEndpoint
     from scim.readiness import Readiness
     from scim.resources.interfaces import ResourceStore
@@ -80,6 +84,54 @@ class Application:
         )
 
     @cached_property
+    def token_events(self) -> TokenEvents:
+        """What is told of tokens."""
+        from scim.directories.token_events import NoTokenEvents
+
+        return NoTokenEvents()
+
+    @cached_property
+    def tokens(self) -> TokenService:
+        """What rotates, revokes and adopts tokens."""
+        from scim.adapters.tables.token_rows import TableTokenUses
+        from scim.directories.token_service import TokenService
+        from scim.resources.identifiers import uuid7_hex
+
+        return TokenService(
+            self.directory_store,
+            self.secret_store,
+            self.watch_list,
+            TableTokenUses(self.account.table(DIRECTORIES_TABLE)),
+            self.token_events,
+            now=lambda: datetime.now(UTC),
+            new_id=uuid7_hex,
+        )
+
+    @cached_property
+    def watch_list(self) -> WatchList:
+        """Which secrets are looked at in every round of the watcher."""
+        from scim.adapters.tables.token_rows import TableWatchList
+
+        return TableWatchList(self.account.table(DIRECTORIES_TABLE))
+
+    @cached_property
+    def token_watcher(self) -> TokenWatcher:
+        """What finds changes that operators made in the secret store."""
+        from scim.directories.token_watcher import TokenWatcher
+
+        return TokenWatcher(
+            self.directory_store, self.secret_store, self.watch_list, self.tokens, now=lambda: datetime.now(UTC)
+        )
+
+    @cached_property
+    def token_uses(self) -> TokenUses:
+        """What keeps when tokens were last used."""
+        from scim.adapters.tables.token_rows import TableTokenUses
+        from scim.directories.token_uses import TokenUses
+
+        return TokenUses(TableTokenUses(self.account.table(DIRECTORIES_TABLE)))
+
+    @cached_property
     def relay_requests(self) -> RelayRequests:
         """What asks the relay for a directory after a change."""
         from scim.adapters.storage_queue import RelayRequests, queue_sender
@@ -104,7 +156,7 @@ class Application:
         from scim.provisioning.authentication import Authenticator
         from scim.provisioning.endpoint import ProvisioningEndpoint
 
-        authenticator = Authenticator(self.directory_store, self.secret_store)
+        authenticator = Authenticator(self.directory_store, self.secret_store, used=self.token_uses.note)
         return ProvisioningEndpoint(authenticator, self.resources_of, self.settings.public_base_url)
 
     @cached_property
@@ -112,7 +164,9 @@ class Application:
         """What queue and timer triggers run."""
         from scim.adapters.tables.background import BackgroundWork
 
-        return BackgroundWork(self.directory_store, self.partition_of, self.directories.complete_creation)
+        return BackgroundWork(
+            self.directory_store, self.partition_of, self.directories.complete_creation, self.tokens.settle
+        )
 
     @cached_property
     def readiness(self) -> Readiness:
@@ -134,6 +188,7 @@ class Application:
     async def close(self) -> None:
         """Finish what is under way and close connections."""
         await self.relay_requests.close()
+        await self.token_uses.close()
         await self.account.close()
 
 

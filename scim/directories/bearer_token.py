@@ -23,6 +23,8 @@ MAX_VALID_TOKENS = 3
 FINGERPRINT_BYTES = 8
 FINGERPRINT_TAG = "fingerprint"
 """The tag by which a version in the secret store is recognised as made by us, and for which record."""
+ROTATION_TAG = "rotation"
+"""The tag that says which rotation made a version."""
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _SECRET_BYTES, _SECRET_DIGITS, _CHECK_DIGITS = 32, 43, 6
@@ -31,6 +33,10 @@ _FORMAT = re.compile(r"scimdt_([0-9a-f]{32})_[0-9A-Za-z]{49}", re.ASCII)
 _LONGEST = 1024
 
 TokenState = Literal["creating", "active", "ended"]
+TokenOrigin = Literal["created", "rotated", "adopted"]
+"""Made with its directory, by a rotation, or by an operator in the secret store."""
+EndReason = Literal["replaced", "expired", "revoked", "disabled", "deleted"]
+"""Its overlap was over, its expiry passed, somebody revoked it, or an operator ended its version in the store."""
 
 
 class TokenMistake(StrEnum):
@@ -78,6 +84,13 @@ class TokenRecord:
     ends_at: datetime | None = None
     """When a replaced token ends, or has ended."""
     expires_at: datetime | None = None
+    origin: TokenOrigin = "created"
+    rotation: str = ""
+    """The id of the rotation that makes or made it; empty for any other origin."""
+    end_reason: EndReason | None = None
+    """Why it ended; None before, and where that was not kept."""
+    told: tuple[str, ...] = ()
+    """What has been told of it in events, so that nothing is told twice and nothing is left out."""
 
     def is_valid(self, at: datetime) -> bool:
         """Tell whether the token is accepted at a time."""
@@ -97,6 +110,10 @@ class TokenRecord:
             "expires_at": self.expires_at and self.expires_at.isoformat(),
             "last_four": self.last_four,
             "fingerprint": self.fingerprint,
+            "origin": self.origin,
+            "rotation": self.rotation,
+            "end_reason": self.end_reason,
+            "told": list(self.told),
         }
 
     @classmethod
@@ -110,6 +127,10 @@ class TokenRecord:
             fingerprint=form["fingerprint"],
             ends_at=datetime.fromisoformat(form["ends_at"]) if form["ends_at"] else None,
             expires_at=datetime.fromisoformat(form["expires_at"]) if form["expires_at"] else None,
+            origin=form.get("origin", "created"),
+            rotation=form.get("rotation", ""),
+            end_reason=form.get("end_reason"),
+            told=tuple(form.get("told", ())),
         )
 
 
@@ -152,9 +173,9 @@ def fingerprint(token_digest: bytes) -> str:
     return token_digest[:FINGERPRINT_BYTES].hex()
 
 
-def record_of(token: str, created: datetime) -> TokenRecord:
+def record_of(token: str, created: datetime, *, expires_at: datetime | None = None) -> TokenRecord:
     """Return the record of a token whose creation begins now."""
-    return TokenRecord("", "creating", created, token[-4:], fingerprint(digest(token)))
+    return TokenRecord("", "creating", created, token[-4:], fingerprint(digest(token)), expires_at=expires_at)
 
 
 def matches(presented: bytes, expected: bytes) -> bool:
@@ -170,8 +191,10 @@ def explain(presented: PresentedToken, records: Iterable[TokenRecord], at: datet
         return presented.mistake
     if known.is_valid(at):
         return TokenMistake.DISABLED_SECRET
+    if known.end_reason in ("disabled", "deleted"):
+        return TokenMistake.DISABLED_SECRET
     expired = known.state == "active" and known.expires_at is not None and at >= known.expires_at
-    return TokenMistake.EXPIRED if expired else TokenMistake.ENDED
+    return TokenMistake.EXPIRED if expired or known.end_reason == "expired" else TokenMistake.ENDED
 
 
 def _mistake_of(token: str, directory_id: str) -> TokenMistake:

@@ -18,6 +18,7 @@ Status = Literal["active", "disabled"]
 
 MAX_MAPPINGS = 200
 DEFAULT_DATA_ACCOUNT = "default"
+SECRET_PREFIX = "scim-token-"  # noqa: S105 - how names of secrets begin
 
 _DIRECTORY_ID = re.compile(r"dir_[0-9a-f]{32}")
 
@@ -56,7 +57,7 @@ class Directory:
     @property
     def secret_name(self) -> str:
         """Return the name under which the secret store holds the tokens; Key Vault allows no underscore."""
-        return f"scim-token-{self.id.removeprefix('dir_')}"
+        return secret_name_of(self.id)
 
     def valid_tokens(self, at: datetime) -> tuple[TokenRecord, ...]:
         """Return the tokens that are accepted at a time: none when the directory is disabled."""
@@ -80,6 +81,15 @@ class DirectoryReference:
     created: datetime
     creating: bool
     """Whether its creation has not been seen to end."""
+    watched: bool = False
+    """Whether the versions of its secret are looked at every minute, changed or not."""
+    revision: str = field(default="", compare=False, repr=False)
+    """Changes whenever the entry does."""
+
+
+def secret_name_of(directory_id: str) -> str:
+    """Return the name under which the secret store holds a directory's tokens; Key Vault allows no underscore."""
+    return SECRET_PREFIX + directory_id.removeprefix("dir_")
 
 
 def is_directory_id(text: str) -> bool:

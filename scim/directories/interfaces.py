@@ -83,6 +83,43 @@ class SecretStore(Protocol):
         ...
 
 
+class TokenUseStore(Protocol):
+    """Keeps when each token was last used, to the minute. Every method raises ``DirectoryStoreUnavailableError``."""
+
+    async def record_use(self, directory_id: str, version: str, moment: datetime) -> None:
+        """Keep a time of use, unless the directory is gone."""
+        ...
+
+    async def uses(self, directory_id: str) -> Mapping[str, datetime]:
+        """Return the last known use of each version. One storage request."""
+        ...
+
+
+class WatchList(Protocol):
+    """Keeps what of the secret store is to be looked at. Every method raises ``DirectoryStoreUnavailableError``."""
+
+    async def watch(self, directory_id: str) -> None:
+        """Let the versions of a directory's secret be looked at every minute, until nothing of them is unsettled.
+
+        Called before a change of tokens, so that a crash behind it leaves nothing that nobody looks at.
+
+        :raises DirectoryNotFoundError: When no such directory is listed.
+        """
+        ...
+
+    async def unwatch(self, reference: DirectoryReference) -> None:
+        """End that, unless the entry has changed since it was listed."""
+        ...
+
+    async def last_change(self) -> datetime | None:
+        """Return the time of the last change in the secret store that was looked at, by the store's clock."""
+        ...
+
+    async def remember_change(self, moment: datetime) -> None:
+        """Keep that time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class DirectoryPage:
     """Some entries of the list of directories, and where to continue, or None at its end. It may be empty before."""

@@ -23,6 +23,9 @@ from scim.directories.interfaces import DirectoryReader, SecretStore
 from scim.provisioning.directory_cache import DirectoryCache
 from scim.provisioning.token_digests import TokenDigests
 
+Used = Callable[[str, str], None]
+"""Is told the directory and the version of the token of every request that is let in; must not wait."""
+
 _DUMMY_DIGEST = secrets.token_bytes(32)
 """Equal to no token's digest: compared where there is none, so that every request makes as many comparisons."""
 
@@ -60,8 +63,10 @@ class Authenticator:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
+        used: Used = lambda _directory_id, _version: None,
     ) -> None:
         self._now = now
+        self._used = used
         self._directories = DirectoryCache(directories, monotonic=monotonic)
         self._digests = TokenDigests(secret_store, monotonic=monotonic, uniform=uniform)
 
@@ -88,7 +93,10 @@ class Authenticator:
         if directory is None or record is None:
             return None
         confirmed = await self._digests.confirmed(directory, record)
-        return directory if confirmed is not None and matches(presented.digest, confirmed) else None
+        if confirmed is None or not matches(presented.digest, confirmed):
+            return None
+        self._used(directory.id, record.version)
+        return directory
 
     def _matching(self, directory: Directory | None, presented: PresentedToken) -> TokenRecord | None:
         found = None

@@ -132,4 +132,5 @@ def _restarted(service: Service) -> Any:
         account=running.account,
         secret_store=running.secret_store,
         relay_requests=running.relay_requests,
+        token_uses=running.token_uses,
     )

@@ -162,7 +162,12 @@ def test_every_function_is_indexed_with_its_route_for_anonymous_callers(worker: 
     assert {(each["name"], each["trigger"]["route"]) for each in http} == HTTP_FUNCTIONS
     assert {each["trigger"]["authLevel"] for each in http} == {"ANONYMOUS"}
     others = {each["name"]: each["trigger"]["type"] for each in worker.functions if each not in http}
-    assert others == {"relay_directory": "queueTrigger", "retention": "timerTrigger", "sweep": "timerTrigger"}
+    assert others == {
+        "relay_directory": "queueTrigger",
+        "retention": "timerTrigger",
+        "sweep": "timerTrigger",
+        "watch_tokens": "timerTrigger",
+    }
 
 
 def test_no_function_is_hidden_by_one_whose_name_sorts_before_it(worker: WorkerProcess) -> None:
@@ -203,5 +208,5 @@ def test_liveness_and_readiness_answer(worker: WorkerProcess, directory: Directo
 def test_queue_and_timer_triggers_run(worker: WorkerProcess, directory: DirectoryAccess) -> None:
     metadata = {"Id": "1", "PopReceipt": "p"}
     worker.call(worker.by_name("relay_directory"), kind="string", value=directory.directory_id, metadata=metadata)
-    for name in ("sweep", "retention"):
+    for name in ("sweep", "retention", "watch_tokens"):
         worker.call(worker.by_name(name), kind="json", value='{"IsPastDue": false}')

@@ -27,6 +27,8 @@ class BackgroundWork:
     partition_of: Callable[[Directory], Partition]
     complete_creation: Callable[[DirectoryReference], Awaitable[None]]
     """Settles a directory whose creation a crash left half done."""
+    settle_tokens: Callable[[Directory], Awaitable[Directory]]
+    """Ends tokens whose time has come, and tells of those that expire soon."""
 
     async def relay_directory(self, directory_id: str) -> None:
         """Relay one directory after a change, and finish what its deletions left to do."""
@@ -71,6 +73,7 @@ class BackgroundWork:
             await self.complete_creation(reference)
         directory = await self.directories.directory(reference.directory_id)
         if directory is not None:
+            await self.settle_tokens(directory)
             await self._catch_up(directory)
 
     async def _forget_events(self, reference: DirectoryReference) -> None:

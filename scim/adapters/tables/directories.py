@@ -13,10 +13,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
+from scim.adapters.tables.directory_races import ATTEMPTS, outages, pause
 from scim.adapters.tables.directory_rows import (
     LIST_PARTITION,
     directory_of,
@@ -32,7 +31,6 @@ from scim.adapters.tables.table import (
     RowChangedError,
     RowExistsError,
     RowMissingError,
-    StorageUnavailableError,
     Table,
     Write,
     delete,
@@ -50,8 +48,6 @@ from scim.directories.errors import (
 from scim.directories.interfaces import DirectoryPage
 from scim.directories.organization import Organization, is_organization_id
 
-_ATTEMPTS = 6
-_LONGEST_PAUSE = 0.05
 _DIRECTORY = "directory"
 _ORGANIZATION = "o"
 
@@ -70,7 +66,7 @@ class TableDirectoryStore:
         An organization without its entry was never told to anybody; no directory can be created in it.
         """
         values = organization_values(organization)
-        with _outages():
+        with outages():
             await self._insert_once(organization.id, insert(_ORGANIZATION, values))
             writes = [insert(f"o|{organization.id}", values)]
             if organization.external_id is not None:
@@ -84,13 +80,13 @@ class TableDirectoryStore:
         """Return an organization, or None. One storage request."""
         if not is_organization_id(organization_id):
             return None
-        with _outages():
+        with outages():
             row = await self._table.read(organization_id, _ORGANIZATION)
         return organization_of(organization_id, row.values) if row else None
 
     async def organization_by_external_id(self, external_id: str) -> Organization | None:
         """Return the organization of an external id, or None. Two storage requests."""
-        with _outages():
+        with outages():
             claim = await self._table.read(LIST_PARTITION, external_id_key(external_id))
         if claim is None:
             return None
@@ -118,7 +114,7 @@ class TableDirectoryStore:
             directory.id, directory.organization_id, directory.data_account, directory.created, creating=True
         )
         row = insert(_DIRECTORY, directory_values(directory))
-        with _outages():
+        with outages():
             await self._insert_entry(reference)
             await self._insert_once(directory.id, row)
         await self.link_to_organization(directory)
@@ -126,12 +122,12 @@ class TableDirectoryStore:
 
     async def link_to_organization(self, directory: Directory) -> None:
         """List a directory with its organization; doing it again changes nothing."""
-        with _outages():
+        with outages():
             await self._insert_once(directory.organization_id, insert(f"d|{directory.id}", {}))
 
     async def confirm_creation(self, reference: DirectoryReference) -> None:
         """List a directory as one whose creation has ended; an entry that is gone meanwhile stays gone."""
-        with _outages():
+        with outages():
             try:
                 await self._commit_any_state([merge(f"d|{reference.directory_id}", {"creating": False})])
             except RowMissingError:
@@ -139,12 +135,12 @@ class TableDirectoryStore:
 
     async def discard_reference(self, reference: DirectoryReference) -> None:
         """Take an entry from the list of directories; doing it again changes nothing."""
-        with _outages():
+        with outages():
             await self._delete_once(LIST_PARTITION, f"d|{reference.directory_id}")
 
     async def update_directory(self, directory_id: str, change: Callable[[Directory], Directory]) -> Directory:
         """Replace a directory by ``change`` of it, guarded by its ETag. Two storage requests without a race."""
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             row = await self._directory_row(directory_id)
             if row is None:
                 raise DirectoryNotFoundError(directory_id)
@@ -152,7 +148,7 @@ class TableDirectoryStore:
             new = change(old)
             if new == old or await self._replaced(row, new):
                 return new
-            await _pause(attempt)
+            await pause(attempt)
         raise DirectoryBusyError(directory_id)
 
     async def directories_of(self, organization_id: str) -> Sequence[Directory]:
@@ -162,7 +158,7 @@ class TableDirectoryStore:
         keys: list[str] = []
         continuation: Mapping[str, str] | None = None
         while True:
-            with _outages():
+            with outages():
                 page = await self._table.query(organization_id, "d|", "d}", continuation=continuation)
             keys += [row.key.removeprefix("d|") for row in page.rows]
             continuation = page.continuation
@@ -173,7 +169,7 @@ class TableDirectoryStore:
 
     async def list_directories(self, continuation: Mapping[str, str] | None = None) -> DirectoryPage:
         """Return a page of the list of all directories. One storage request."""
-        with _outages():
+        with outages():
             page = await self._table.query(LIST_PARTITION, "d|", "d}", continuation=continuation)
         return DirectoryPage([reference_of(row) for row in page.rows], page.continuation)
 
@@ -182,7 +178,7 @@ class TableDirectoryStore:
     async def _directory_row(self, directory_id: str) -> Row | None:
         if not is_directory_id(directory_id):
             return None
-        with _outages():
+        with outages():
             return await self._table.read(directory_id, _DIRECTORY)
 
     async def _insert_entry(self, reference: DirectoryReference) -> None:
@@ -200,18 +196,18 @@ class TableDirectoryStore:
 
     async def _commit_any_state(self, writes: Sequence[Write]) -> None:
         """Commit to the lists' partition, where even writes that require no state may meet others (412)."""
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
                 await self._table.commit(LIST_PARTITION, writes)
             except RowChangedError:
-                await _pause(attempt)
+                await pause(attempt)
             else:
                 return
         raise DirectoryStoreUnavailableError("the list of directories is being changed by others")
 
     async def _replaced(self, row: Row, new: Directory) -> bool:
         write = merge(_DIRECTORY, directory_values(new), row.etag)
-        with _outages():
+        with outages():
             try:
                 await self._table.commit(new.id, [write])
             except (RowChangedError, RowMissingError):
@@ -229,15 +225,3 @@ class TableDirectoryStore:
             await self._table.commit(partition, [delete(key)])
         except RowMissingError:
             return
-
-
-async def _pause(attempt: int) -> None:
-    await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * (attempt + 1)))  # noqa: S311 - only spreads attempts
-
-
-@contextmanager
-def _outages() -> Iterator[None]:
-    try:
-        yield
-    except StorageUnavailableError as error:
-        raise DirectoryStoreUnavailableError(str(error), retry_after=error.retry_after) from error

@@ -102,6 +102,8 @@ def reference_of(row: Row) -> DirectoryReference:
         data_account=values["data_account"],
         created=datetime.fromisoformat(values["created"]),
         creating=values["creating"],
+        watched=values.get("watched", False),
+        revision=row.etag,
     )
 
 
