@@ -43,8 +43,9 @@ _TOO_MANY_MEMBERS = (
     'and ask for a membership with the filter id eq "…" and members eq "…".'
 )
 _TOO_MANY_ROWS = (
-    "Answering this needs more than 10,000 resources to be read. Filter on userName, externalId, id, "
-    'emails[type eq "work"].value or a group\'s displayName, which are matched quickly, or page with a cursor.'
+    "Answering this needs more resources to be read than one request may. Filter on userName, externalId, id, "
+    'emails[type eq "work"].value or a group\'s displayName, which are matched quickly, '
+    "or page with a cursor and without sortBy."
 )
 
 

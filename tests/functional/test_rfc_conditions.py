@@ -175,3 +175,18 @@ async def test_a_user_deleted_while_it_is_added_is_no_member_afterwards(scim: Sc
     assert {answer.status for answer in added} <= {204, 400}
     assert [(await scim.get(path)).json.get("members") for path in groups] == [None] * 5
     assert await scim.find(f'members eq "{user_id}"', "/Groups") == []
+
+
+async def test_the_same_member_added_and_removed_by_many_at_once_is_no_error(scim: ScimClient) -> None:
+    user_id, other = await scim.new_users(2)
+    path = f"/Groups/{(await scim.new_group('Team'))['id']}"
+
+    added = await asyncio.gather(*(scim.patch(path, add_members(user_id, other)) for _ in range(6)))
+    assert [answer.status for answer in added] == [204] * 6
+    assert (await scim.get(path)).json["members"][0]["value"] == user_id
+
+    both = await asyncio.gather(
+        *(scim.patch(path, {"op": "remove", "path": "members", "value": references(user_id)}) for _ in range(4)),
+        *(scim.patch(path, add_members(user_id)) for _ in range(4)),
+    )
+    assert [answer.status for answer in both] == [204] * 8

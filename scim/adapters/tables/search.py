@@ -33,9 +33,10 @@ async def search_documents(partition: Partition, search: Search) -> SearchResult
     """
     matcher = Matcher(partition, search)
     is_sorted = search.sort is not None and search.sort.text is not None
-    found = await _look_up(partition, search, matcher)
+    by_cursor = search.start_index is None and not is_sorted
+    found = await _look_up(partition, search, matcher, may_walk=by_cursor)
     if found is None and not is_sorted:
-        if search.start_index is None:
+        if by_cursor:
             return await _page_by_cursor(partition, search, matcher)
         if search.filter is None:
             return await _page_by_index(partition, search)
@@ -57,8 +58,11 @@ def _names(search: Search) -> list[ResourceName]:
     return sorted(schema.name for schema in search.schemas)
 
 
-async def _look_up(partition: Partition, search: Search, matcher: Matcher) -> list[Match] | None:
-    """Return all matches when lookup rows lead to them, or None."""
+async def _look_up(partition: Partition, search: Search, matcher: Matcher, *, may_walk: bool) -> list[Match] | None:
+    """Return all matches when lookup rows lead to them, or None.
+
+    :param may_walk: Whether None is an answer to too many candidates, since a walk can go on where a request ends.
+    """
     if search.filter is None:
         return None
     plans = {schema.name: plan_lookups(search.filter, schema) for schema in search.schemas}
@@ -67,7 +71,13 @@ async def _look_up(partition: Partition, search: Search, matcher: Matcher) -> li
         plan = plans[name]
         if plan is None:
             return None
-        for stored in await found_by_lookups(partition, name, plan):
+        try:
+            candidates = await found_by_lookups(partition, name, plan)
+        except TooManyRowsError:
+            if may_walk:
+                return None
+            raise
+        for stored in candidates:
             match = await matcher.match(stored)
             if match is not None:
                 found.append(match)
@@ -122,8 +132,9 @@ def _first(page: Sequence[StoredDocument]) -> str:
     return page[0].id if page else ""
 
 
-def _link(direction: str, resource_id: str, *, given: bool) -> dict[str, str] | None:
-    return {"d": direction, "i": resource_id} if given and resource_id else None
+def _link(direction: str, resource_id: str, *, given: bool) -> dict[str, Any] | None:
+    # The form of a position in an order, so that a walk and a lookup can take up each other's pages.
+    return {"d": direction, "k": None, "i": resource_id} if given and resource_id else None
 
 
 async def _collect(
