@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
 
 from scim.adapters.tables.feed import read_feed
 from scim.events.feed import FeedCursor
+from scim.resources.errors import StorageUnavailableError
 from scim.resources.schema import ENTERPRISE_URN
+from tests.fakes.memory_table import MemoryTable, Request
 from tests.service import ScimClient, add_members, group, references, remove_members, user
 
 DEACTIVATE = {"op": "Replace", "path": "active", "value": "False"}
@@ -188,6 +191,30 @@ async def test_a_large_group_is_announced_before_its_members(scim: ScimClient, n
     assert sorted(event["data"]["user_id"] for event in added) == ids
     await scim.relay()
     assert len(await events(scim)) == 2 * number + 1
+
+
+@pytest.mark.parametrize("failing", [5, 6])
+async def test_a_large_group_can_be_deleted_before_it_is_announced_to_the_end(
+    scim: ScimClient, rows: MemoryTable, failing: int
+) -> None:
+    ids = await scim.new_users(40)
+    commits = count()
+
+    def outage(request: Request) -> Exception | None:
+        fails = request.operation == "commit" and next(commits) >= failing
+        return StorageUnavailableError("storage is down") if fails else None
+
+    rows.before = outage
+    created = await scim.post("/Groups", group("Team", ids))
+    rows.before = None
+    path, etag = f"/Groups/{created.json['id']}", created.etag
+    assert created.status == 201
+    assert (await scim.delete(path, if_match=etag)).status == 204
+    await scim.relay()
+
+    announced = types(await news(scim, 40))
+    assert announced == ["group.created", *["group.user_added"] * 40, "group.deleted"]
+    assert not [key for key in rows.rows(scim.directory.id) if key.startswith(("m|", "t|"))]
 
 
 async def test_a_group_that_cannot_be_created_is_announced_by_nothing(scim: ScimClient) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.groups import read_group
+from scim.adapters.tables.large_groups import announce_members
 from scim.adapters.tables.memberships import membership_removal, version_merge
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
@@ -137,6 +138,15 @@ async def delete_group(partition: Partition, group: StoredDocument, *, guarded: 
     :param group: The group as read; its members must be unchanged too when ``guarded``.
     :raises LostRaceError: When it changed since it was read.
     """
+    if await _commit_group_deletion(partition, group, guarded=guarded):
+        return
+    await announce_members(partition, group.id)
+    if not await _commit_group_deletion(partition, group, guarded=guarded):
+        raise LostRaceError
+
+
+async def _commit_group_deletion(partition: Partition, group: StoredDocument, *, guarded: bool) -> bool:
+    """Return whether the group is deleted; false while its creation is still being announced."""
     operation, document = begin_operation(after=group.version), group.document()
     events: list[Event] = deleted_events("Group", document)
     writes = [
@@ -151,5 +161,8 @@ async def delete_group(partition: Partition, group: StoredDocument, *, guarded: 
         await partition.commit(writes)
     except TransactionRefusedError as refused:
         if refused.uncertain and await read_group(partition, group.id) is None:
-            return
+            return True
+        if writes[refused.index].key == keys.unfinished(group.id):
+            return False
         raise LostRaceError from refused
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from scim.adapters.tables import keys
@@ -20,7 +21,7 @@ from scim.adapters.tables.table import (
     merge,
 )
 from scim.events.resource_events import created_events, membership_events
-from scim.resources.errors import LostRaceError, UnknownMembersError, ValueTakenError
+from scim.resources.errors import LostRaceError, StorageUnavailableError, UnknownMembersError, ValueTakenError
 from scim.resources.identifiers import Operation, begin_operation
 from scim.resources.membership import Member
 from scim.resources.stored_document import StoredDocument
@@ -34,7 +35,7 @@ async def create_large_group(
 ) -> StoredDocument:
     """Store a new group with any number of members and return it: it appears whole or not at all.
 
-    Its events follow its creation in the feed; a crash in between is finished by the sweep.
+    Its events follow its creation in the feed; a crash or an outage in between is finished by the sweep.
 
     :raises ValueTakenError: When another group has the displayName.
     :raises UnknownMembersError: When a member does not exist.
@@ -47,7 +48,8 @@ async def create_large_group(
         await _stage(partition, group_id, part)
     made_known = begin_operation(after=operation.id)
     group = await commit_create(partition, _publication(partition, document, made_known), document, made_known)
-    await announce_members(partition, group_id)
+    with suppress(StorageUnavailableError):  # The group is there; the sweep announces what is left.
+        await announce_members(partition, group_id)
     return group
 
 
