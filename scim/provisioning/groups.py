@@ -34,7 +34,7 @@ async def create_group(request: ScimRequest) -> WebResponse:
     _require_possible(group_id, members)
     document = complete_document(read.document, group_id, schema)
     operation = begin_operation()
-    stored = await decided_anew(request, lambda: request.store.create_group(document, members, operation))
+    stored = await decided_anew(lambda: request.store.create_group(document, members, operation))
     shown = {"members": sorted(members, key=lambda member: member.id)} if projection.needs_members else {}
     return resource_answer(201, shown_text(stored, request, schema, projection, shown), stored, request)
 
@@ -86,7 +86,7 @@ async def delete_group(request: ScimRequest, group_id: str) -> WebResponse:
         await request.store.delete_group(stored, guarded=request.is_guarded)
         return no_content()
 
-    return await decided_anew(request, attempt)
+    return await decided_anew(attempt)
 
 
 async def existing_group(request: ScimRequest, group_id: str) -> StoredDocument:
@@ -121,8 +121,7 @@ def _require_possible(group_id: str, members: Sequence[Member]) -> None:
 async def _change_members(request: ScimRequest, group_id: str, change: MembershipChange) -> str:
     if resource_name_of(group_id) != "Group":
         raise ResourceMissingError(group_id)
-    operation = begin_operation()
-    version, _ = await decided_anew(request, lambda: request.store.change_members(group_id, change, operation))
+    version, _ = await decided_anew(lambda: request.store.change_members(group_id, change, begin_operation()))
     return version
 
 
@@ -142,7 +141,7 @@ async def _change(
         version, _ = await request.store.replace_group(before, after, change, operation, guarded=request.is_guarded)
         return version
 
-    return await decided_anew(request, attempt)
+    return await decided_anew(attempt)
 
 
 def _patched(request: ScimRequest, stored: StoredDocument, operations: Sequence[PatchOperation]) -> Document:

@@ -7,7 +7,6 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from scim.provisioning.request import ScimRequest, changed_since
 from scim.resources.errors import LostRaceError
 
 _ATTEMPTS = 5
@@ -15,20 +14,18 @@ _ATTEMPTS = 5
 Result = TypeVar("Result")
 
 
-async def decided_anew(request: ScimRequest, attempt: Callable[[], Awaitable[Result]]) -> Result:
+async def decided_anew(attempt: Callable[[], Awaitable[Result]]) -> Result:
     """Return the result of an attempt, which reads, decides and commits; after a lost race it is made again.
 
-    A request without If-Match never sees a 412: its change is applied to what the other request left. With If-Match a
-    lost race is the caller's to resolve, at once.
+    A request without If-Match never sees a 412: its change is applied to what the other request left. With If-Match
+    the new attempt finds another version and refuses it, unless only the state of a row had changed, not the resource.
 
-    :raises PreconditionFailedException: When the race was lost and the request names a version.
+    :raises PreconditionFailedException: When the race was lost to another version than the request names.
     :raises LostRaceError: After 5 lost races.
     """
     for delay in (0.01 * 2**number for number in range(_ATTEMPTS - 1)):
         try:
             return await attempt()
-        except LostRaceError as lost:
-            if request.is_guarded:
-                raise changed_since() from lost
-        await asyncio.sleep(random.uniform(delay / 2, delay * 2))  # noqa: S311 - jitter, not a secret
+        except LostRaceError:
+            await asyncio.sleep(random.uniform(delay / 2, delay * 2))  # noqa: S311 - jitter, not a secret
     return await attempt()

@@ -26,7 +26,7 @@ async def create_user(request: ScimRequest) -> WebResponse:
     read = read_resource(request.payload, schema)
     document = complete_document(read.document, new_resource_id("User"), schema)
     operation = begin_operation()
-    stored = await decided_anew(request, lambda: request.store.create_user(document, operation))
+    stored = await decided_anew(lambda: request.store.create_user(document, operation))
     return resource_answer(201, await _text(request, stored, projection), stored, request)
 
 
@@ -61,7 +61,7 @@ async def delete_user(request: ScimRequest, user_id: str) -> WebResponse:
         await request.store.delete_user(stored)
         return no_content()
 
-    return await decided_anew(request, attempt)
+    return await decided_anew(attempt)
 
 
 async def existing_user(request: ScimRequest, user_id: str) -> StoredDocument:
@@ -86,7 +86,7 @@ async def _change(request: ScimRequest, user_id: str, change: Callable[[StoredDo
             return before
         return await request.store.replace_user(before, after, begin_operation(after=before.version))
 
-    stored = await decided_anew(request, attempt)
+    stored = await decided_anew(attempt)
     return resource_answer(200, await _text(request, stored, projection), stored, request)
 
 
