@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +21,16 @@ from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.search import search_documents
 from scim.adapters.tables.unfinished import visible_groups
 from scim.adapters.tables.users import create_user, replace_user
-from scim.resources.errors import TooManyMembersError
+from scim.resources.errors import LostRaceError, StorageUnavailableError, TooManyMembersError
 from scim.resources.identifiers import Operation, ResourceName
 from scim.resources.membership import Member, MembershipChange
 from scim.resources.search import Search, SearchResult
 from scim.resources.stored_document import StoredDocument
+
+
+@dataclass(slots=True)
+class _RelayWish:
+    wanted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,18 @@ class TableResourceStore:
     partition: Partition
     changed: Callable[[str], None]
     """Called with the directory's id after each change, so that the relay follows; must not wait."""
+
+    @contextmanager
+    def _relayed(self) -> Iterator[_RelayWish]:
+        """Ask for the relay after a change, and after a failure that leaves it open whether something was changed."""
+        wish = _RelayWish()
+        try:
+            yield wish
+        except (StorageUnavailableError, LostRaceError):
+            self.changed(self.partition.directory_id)
+            raise
+        if wish.wanted:
+            self.changed(self.partition.directory_id)
 
     async def read(self, name: ResourceName, resource_id: str) -> StoredDocument | None:
         """Return a resource, a group without its members, or None."""
@@ -45,29 +63,26 @@ class TableResourceStore:
 
     async def create_user(self, document: dict[str, Any], operation: Operation) -> StoredDocument:
         """Store a new user and return it."""
-        user = await create_user(self.partition, document, operation)
-        self.changed(self.partition.directory_id)
-        return user
+        with self._relayed():
+            return await create_user(self.partition, document, operation)
 
     async def replace_user(self, before: StoredDocument, after: dict[str, Any], operation: Operation) -> StoredDocument:
         """Store a user's new document and return it."""
-        user = await replace_user(self.partition, before, after, operation)
-        self.changed(self.partition.directory_id)
-        return user
+        with self._relayed():
+            return await replace_user(self.partition, before, after, operation)
 
     async def delete_user(self, user: StoredDocument) -> None:
         """Delete a user and take it out of its groups."""
-        await delete_user(self.partition, user)
-        self.changed(self.partition.directory_id)
+        with self._relayed():
+            await delete_user(self.partition, user)
 
     async def create_group(
         self, document: dict[str, Any], members: Sequence[Member], operation: Operation
     ) -> StoredDocument:
         """Store a new group and return it."""
         create = create_group if len(members) <= MEMBERS_PER_TRANSACTION else create_large_group
-        group = await create(self.partition, document, members, operation)
-        self.changed(self.partition.directory_id)
-        return group
+        with self._relayed():
+            return await create(self.partition, document, members, operation)
 
     async def replace_group(
         self,
@@ -79,22 +94,22 @@ class TableResourceStore:
         guarded: bool,
     ) -> tuple[str, bool]:
         """Store a group's new document and member changes; return its version and whether anything changed."""
-        version, changed = await replace_group(self.partition, before, after, change, operation, guarded=guarded)
-        if changed:
-            self.changed(self.partition.directory_id)
-        return version, changed
+        with self._relayed() as relayed:
+            version, relayed.wanted = await replace_group(
+                self.partition, before, after, change, operation, guarded=guarded
+            )
+        return version, relayed.wanted
 
     async def change_members(self, group_id: str, change: MembershipChange, operation: Operation) -> tuple[str, bool]:
         """Add and remove members without reading the group; return its version and whether anything changed."""
-        version, changed = await change_members(self.partition, group_id, change, operation)
-        if changed:
-            self.changed(self.partition.directory_id)
-        return version, changed
+        with self._relayed() as relayed:
+            version, relayed.wanted = await change_members(self.partition, group_id, change, operation)
+        return version, relayed.wanted
 
     async def delete_group(self, group: StoredDocument, *, guarded: bool) -> None:
         """Delete a group of any size."""
-        await delete_group(self.partition, group, guarded=guarded)
-        self.changed(self.partition.directory_id)
+        with self._relayed():
+            await delete_group(self.partition, group, guarded=guarded)
 
     async def members(self, group_id: str, *, limit: int) -> list[Member]:
         """Return the members of a group in id order, without groups that are being deleted."""
