@@ -36,6 +36,8 @@ class Repair:
     mended: list[Violation]
     """Without unreadable events: the relay only moves them into the feed."""
     left: list[Violation]
+    rows: int
+    """How many rows there are after it."""
 
 
 async def repair_directory(partition: Partition, progress: Progress = no_progress) -> Repair:
@@ -56,7 +58,7 @@ async def repair_directory(partition: Partition, progress: Progress = no_progres
             break
     left = {_name(violation) for violation in found.violations}
     mended = [seen[name] for name in seen.keys() - left if seen[name].kind != "unreadable_events"]
-    return Repair(sorted(mended), found.violations)
+    return Repair(sorted(mended), found.violations, found.rows)
 
 
 def _name(violation: Violation) -> tuple[str, str]:

@@ -1,0 +1,108 @@
+"""The command line: what it takes, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+from scim.composition import Application
+from scim.directories.errors import DirectoryError, DirectoryStoreUnavailableError, SecretStoreError
+from scim.maintenance import commands
+from scim.maintenance.progress import Progress
+from scim.maintenance.results import Result
+from scim.resources.errors import StorageUnavailableError
+from scim.settings import Settings, SettingsError
+
+_PROGRAM: Final = "python -m scim.maintenance"
+_CANNOT_DO: Final = 2
+_MAX_USERS: Final = 1_000_000
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_CANNOT_DO, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code: 0 clean, 1 something is wrong in the rows, 2 it could not be done."""
+    options = _read_options(arguments)
+    progress = Progress(sys.stderr)
+    try:
+        result = asyncio.run(_run(options, progress))
+    except (SettingsError, DirectoryError) as error:
+        return _refuse(progress, str(error))
+    except (StorageUnavailableError, DirectoryStoreUnavailableError, SecretStoreError) as error:
+        return _refuse(progress, f"storage does not answer: {error}")
+    progress.close()
+    _print(result, as_json=options.json)
+    return result.exit_code
+
+
+def _refuse(progress: Progress, sentence: str) -> int:
+    progress.close()
+    sys.stderr.write(f"{_PROGRAM}: {sentence}\n")
+    return _CANNOT_DO
+
+
+def _print(result: Result, *, as_json: bool) -> None:
+    lines = [json.dumps(result.as_json())] if as_json else result.lines()
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+async def _run(options: argparse.Namespace, progress: Progress) -> Result:
+    application = Application(Settings.from_environment(os.environ))
+    try:
+        match options.command:
+            case "check":
+                return await commands.check(application, options.directory, progress, repair=options.repair)
+            case "relay":
+                return await commands.relay_now(application, options.directory)
+            case _:
+                return await commands.seed(application, options.directory, options.users, options.groups, progress)
+    finally:
+        await application.close()
+
+
+def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog=_PROGRAM, description="Look after one directory's rows.")
+    subcommands = parser.add_subparsers(dest="command", required=True, metavar="check | relay | seed")
+    check = subcommands.add_parser("check", help="check all rows of a directory against each other")
+    check.add_argument("--repair", action="store_true", help="mend what is unambiguous")
+    relay = subcommands.add_parser("relay", help="move what waits in a directory's outbox into its feed")
+    seed = subcommands.add_parser("seed", help="fill a directory with sample users and groups, for measurements")
+    seed.add_argument("--new", action="store_true", help="create the directory, and print its token")
+    seed.add_argument("--users", type=_number, default=0, metavar="N", help="how many users; default: none")
+    seed.add_argument("--groups", type=_numbers, default=(), metavar="N,N,…", help="groups of so many of these users")
+    for command in (check, relay, seed):
+        is_optional = "?" if command is seed else None
+        command.add_argument("directory", metavar="DIRECTORY", nargs=is_optional, help="its id, dir_…")
+        command.add_argument("--json", action="store_true", help="print one JSON document")
+    options = parser.parse_args(arguments)
+    if options.command == "seed":
+        _require_sense(seed, options)
+    return options
+
+
+def _require_sense(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.new == (options.directory is not None):
+        parser.error("name either a directory or --new")
+    if any(size > options.users for size in options.groups):
+        parser.error(f"a group of {max(options.groups)} members needs --users {max(options.groups)} or more")
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > _MAX_USERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {_MAX_USERS}")
+    return int(text)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(_number(part.strip()) for part in text.split(","))
