@@ -77,6 +77,8 @@ def _head_values(counting: Counting) -> dict[str, Value]:
 
 def _changed_blocks(counting: Counting, name: ResourceName) -> Iterator[Write]:
     stored, wanted = _counts(counting.index.maps[name]), _counts(stored_map(counting, name))
+    if not stored and not any(wanted.values()):
+        return  # The map of an empty directory is not stored.
     for first_id in sorted(stored.keys() | wanted.keys()):
         key, count = keys.page_map(name, first_id), wanted.get(first_id)
         if count is None:
