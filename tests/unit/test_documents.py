@@ -69,9 +69,9 @@ def test_functions_that_are_named_exist_in_the_file_beside_them(each: Document) 
 
 @every_document
 def test_tests_that_are_named_exist(each: Document) -> None:
-    named = {token for token in each.code if TEST_NAME.fullmatch(token)}
+    missing = {token for token in each.code if TEST_NAME.fullmatch(token)} - known_tests()
 
-    assert not named - known_tests()
+    assert not missing
 
 
 @every_document
@@ -80,7 +80,9 @@ def test_make_targets_that_are_named_exist(each: Document) -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
     commands = [*each.code, *(line for block in each.blocks("sh") for line in block.splitlines())]
 
-    assert not {match[1] for command in commands if (match := MAKE.match(command))} - targets
+    missing = {match[1] for command in commands if (match := MAKE.match(command))} - targets
+
+    assert not missing
 
 
 @pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
@@ -110,7 +112,9 @@ def test_every_document_is_listed_in_the_readme_or_in_the_list_of_decisions() ->
         for target in source.links
     }
 
-    assert not {each.name for each in project_documents() if each.path not in linked} - {"README.md"}
+    unlisted = {each.name for each in project_documents() if each.path not in linked} - {"README.md"}
+
+    assert not unlisted
 
 
 def test_every_exchange_with_entra_is_told_of_and_every_behaviour_is_shown() -> None:
