@@ -68,8 +68,7 @@ async def _finish(partition: Partition, row: Row) -> None:
         await announce_members(partition, resource_id)
     elif kind == LEAVING:
         await _finish_leaving(partition, resource_id)
-    else:
-        await _clear(partition, resource_id)
+    elif await _clear(partition, resource_id):
         await _forget(partition, row)
 
 
@@ -92,15 +91,20 @@ async def _forget(partition: Partition, row: Row) -> None:
         return  # Another machine finished it first.
 
 
-async def _clear(partition: Partition, group_id: str) -> None:
-    """Remove a hidden group's memberships: of its members, and of itself in other groups."""
+async def _clear(partition: Partition, group_id: str) -> bool:
+    """Remove a hidden group's memberships: of its members, and of itself in other groups. Return whether all are gone.
+
+    What cannot be removed now stays hidden, since the group stays marked, until the next sweep.
+    """
+    is_clear = True
     async for member_ids in _batches(partition, keys.member_range(group_id), _MEMBERSHIPS_PER_STEP):
-        await _remove_memberships(partition, group_id, member_ids)
+        is_clear &= await _remove_memberships(partition, group_id, member_ids)
     for _ in range(_ATTEMPTS):
         parents = [keys.last_id(row.key) async for row in partition.rows(keys.group_range_of(group_id))]
         if not parents:
-            return
+            return is_clear
         await leave_groups(partition, group_id, parents)
+    return False
 
 
 async def _batches(partition: Partition, key_range: tuple[str, str], size: int) -> AsyncIterator[list[str]]:
@@ -114,11 +118,11 @@ async def _batches(partition: Partition, key_range: tuple[str, str], size: int) 
         yield batch
 
 
-async def _remove_memberships(partition: Partition, group_id: str, member_ids: list[str]) -> None:
+async def _remove_memberships(partition: Partition, group_id: str, member_ids: list[str]) -> bool:
     for _ in range(_ATTEMPTS):
         writes = [write for member_id in member_ids for write in membership_removal(group_id, member_id)]
         if not writes:
-            return
+            return True
         try:
             await partition.commit(writes)
         except RowMissingError:  # A deleted user took its membership along.
@@ -127,4 +131,5 @@ async def _remove_memberships(partition: Partition, group_id: str, member_ids: l
         except TransactionRefusedError:
             continue
         else:
-            return
+            return True
+    return False
