@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import random
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from scim.adapters.tables import keys
@@ -12,8 +14,8 @@ from scim.adapters.tables.memberships import Members, member_writes, require_mem
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
-    RowChangedError,
-    RowMissingError,
+    Row,
+    RowExistsError,
     TransactionRefusedError,
     Write,
     delete,
@@ -28,6 +30,10 @@ from scim.resources.stored_document import StoredDocument
 
 STAGING, ANNOUNCING = "group_staging", "group_announcing"
 _EVENTS_PER_ROW = 500
+_ATTEMPTS = 5
+_LOST_RACES = 20
+
+_log = logging.getLogger("scim.large_groups")
 
 
 async def create_large_group(
@@ -35,7 +41,8 @@ async def create_large_group(
 ) -> StoredDocument:
     """Store a new group with any number of members and return it: it appears whole or not at all.
 
-    Its events follow its creation in the feed; a crash or an outage in between is finished by the sweep.
+    The events of the first 500 members are stored with it; the others follow, and a crash in between is finished by
+    the sweep. Doing it again with the same document goes on where it stopped: nobody else knows the id.
 
     :raises ValueTakenError: When another group has the displayName.
     :raises UnknownMembersError: When a member does not exist.
@@ -43,13 +50,12 @@ async def create_large_group(
     group_id = str(document["id"])
     await _require_free_name(partition, document)
     await require_members(partition, Members(members))
-    await partition.commit([insert(keys.unfinished(group_id), {"kind": STAGING, "time": operation.time})])
+    await _begin_staging(partition, group_id, operation)
     for part in Members(members).parts():
         await _stage(partition, group_id, part)
-    made_known = begin_operation(after=operation.id)
-    group = await commit_create(partition, _publication(partition, document, made_known), document, made_known)
-    with suppress(StorageUnavailableError):  # The group is there; the sweep announces what is left.
-        await announce_members(partition, group_id)
+    group = await _publish(partition, document, operation)
+    if len(members) > _EVENTS_PER_ROW:
+        await _announce_soon(partition, group_id)
     return group
 
 
@@ -58,55 +64,106 @@ async def _require_free_name(partition: Partition, document: dict[str, Any]) -> 
         raise ValueTakenError("displayName")
 
 
+async def _begin_staging(partition: Partition, group_id: str, operation: Operation) -> None:
+    try:
+        await partition.commit([insert(keys.unfinished(group_id), {"kind": STAGING, "time": operation.time})])
+    except RowExistsError:
+        return  # Our own lost answer, or an earlier attempt.
+    except TransactionRefusedError as refused:
+        raise LostRaceError from refused
+
+
 async def _stage(partition: Partition, group_id: str, part: Members) -> None:
     writes = member_writes(group_id, part)
     staged = [insert(w.key, {**w.values, "staged": True}) if w.key.startswith("m|") else w for w in writes]
     try:
         await partition.commit(staged)
+    except RowExistsError:
+        return  # Our own lost answer, or an earlier attempt.
     except TransactionRefusedError as refused:
-        first = keys.membership(group_id, part.added[0].id)
-        if refused.uncertain and await partition.read(first) is not None:
-            return  # Our own lost answer: nobody else writes under an id that nobody knows.
         unknown = unknown_member_of(refused, staged[refused.index])
         raise (UnknownMembersError([unknown]) if unknown else LostRaceError()) from refused
 
 
-def _publication(partition: Partition, document: dict[str, Any], operation: Operation) -> list[Write]:
+async def _publish(partition: Partition, document: dict[str, Any], operation: Operation) -> StoredDocument:
+    """Make a staged group known, in one transaction with the events of its first members.
+
+    The mark's state guards it: a member that is deleted meanwhile touches the mark, so no event tells of it.
+    """
     group_id = str(document["id"])
-    return [
-        *group_inserts(document, operation),
-        merge(keys.unfinished(group_id), {"kind": ANNOUNCING, "after": ""}),
-        outbox_insert(partition, operation, created_events("Group", document), Tally(groups=1, created=group_id)),
-    ]
+    for attempt in range(_ATTEMPTS):
+        mark = await partition.read(keys.unfinished(group_id))
+        if mark is None:  # The sweep took it for one that a crash had left.
+            break
+        staged, is_all = await _staged_members(partition, group_id, "")
+        made_known = begin_operation(after=operation.id)
+        events = [*created_events("Group", document), *membership_events(group_id, staged, ())]
+        writes = [
+            *group_inserts(document, made_known),
+            _progress(mark, staged, is_all=is_all),
+            outbox_insert(partition, made_known, events, Tally(groups=1, created=group_id)),
+        ]
+        try:
+            return await commit_create(partition, writes, document, made_known)
+        except LostRaceError:
+            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
+    raise LostRaceError
+
+
+async def _staged_members(partition: Partition, group_id: str, after: str) -> tuple[list[str], bool]:
+    """Return the next 500 members of a group that were staged with it, and whether there are no more."""
+    staged: list[str] = []
+    first, end = keys.member_range(group_id)
+    async for row in partition.rows((f"{after}!" if after else first, end), select=("RowKey", "staged")):
+        if not row.values.get("staged"):
+            continue
+        if len(staged) == _EVENTS_PER_ROW:
+            return staged, False
+        staged.append(keys.last_id(row.key))
+    return staged, True
+
+
+def _progress(mark: Row, told: Sequence[str], *, is_all: bool) -> Write:
+    """Return the write that says how far the events of a group's members have come: the end, or the last one told."""
+    if is_all:
+        return delete(mark.key, mark.etag)
+    return merge(mark.key, {"kind": ANNOUNCING, "after": keys.membership(keys.last_id(mark.key), told[-1])}, mark.etag)
+
+
+async def _announce_soon(partition: Partition, group_id: str) -> None:
+    """Announce a group's other members; the group is there, so what fails here is left to the sweep."""
+    try:
+        await announce_members(partition, group_id)
+    except StorageUnavailableError:
+        _log.warning("the members of a new group are announced by the next sweep")
 
 
 async def announce_members(partition: Partition, group_id: str) -> None:
-    """Write the events of a new group's staged members, and forget that it is unfinished.
+    """Write the events of a new group's staged members that were not told with it, and end the operation.
 
-    Each step stores its events together with how far it came, guarded, so that none is announced twice even when
-    the sweep and the request that made the group do this at once: the slower one stops.
+    Each step stores its events together with how far it came, and holds only in the state that it read: of two
+    machines that do this at once none tells of a member twice, and none tells of one who has left again.
     """
-    progress = await partition.read(keys.unfinished(group_id))
-    if progress is None or progress.values["kind"] != ANNOUNCING:
-        return
-    after, (first, end) = str(progress.values["after"]), keys.member_range(group_id)
-    staged = [
-        keys.last_id(row.key)
-        async for row in partition.rows((f"{after}!" if after else first, end), select=("RowKey", "staged"))
-        if row.values.get("staged")
-    ]
-    try:
-        await _announce(partition, group_id, staged, progress.etag)
-    except (RowChangedError, RowMissingError):
-        return
+    lost = 0
+    while lost < _LOST_RACES:
+        mark, version = await _announced(partition, group_id)
+        if mark is None or version is None:
+            return
+        staged, is_all = await _staged_members(partition, group_id, str(mark.values["after"]))
+        writes = [_progress(mark, staged, is_all=is_all)]
+        if staged:
+            events = outbox_insert(partition, begin_operation(), membership_events(group_id, staged, ()), Tally())
+            writes += [merge(version.key, {}, version.etag), events]
+        try:
+            await partition.commit(writes)
+        except TransactionRefusedError:
+            lost += 1
+            await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter, not a secret
 
 
-async def _announce(partition: Partition, group_id: str, member_ids: Sequence[str], etag: str) -> None:
-    operation = begin_operation()
-    for start in range(0, len(member_ids), _EVENTS_PER_ROW):
-        part = member_ids[start : start + _EVENTS_PER_ROW]
-        progress = merge(keys.unfinished(group_id), {"after": keys.membership(group_id, part[-1])}, etag)
-        events = outbox_insert(partition, operation, membership_events(group_id, part, ()), Tally())
-        etag = (await partition.commit([progress, events]))[0]
-        operation = begin_operation(after=operation.id)
-    await partition.commit([delete(keys.unfinished(group_id), etag)])
+async def _announced(partition: Partition, group_id: str) -> tuple[Row | None, Row | None]:
+    """Return the mark of a group that is being announced and its version row, each None when there is none."""
+    mark_key, version_key = keys.unfinished(group_id), keys.group_version(group_id)
+    rows = await partition.read_many([mark_key, version_key])
+    mark = rows.get(mark_key)
+    return mark if mark and mark.values["kind"] == ANNOUNCING else None, rows.get(version_key)
