@@ -10,7 +10,7 @@ from scim.adapters.tables import keys
 from scim.adapters.tables.outbox import read_events
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
-from scim.adapters.tables.table import Row, RowMissingError, delete
+from scim.adapters.tables.table import Row, TransactionRefusedError, delete
 from scim.events.feed import CursorExpiredError, FeedCursor, FeedPage
 
 RETENTION_DAYS = 30
@@ -23,28 +23,46 @@ async def read_feed(partition: Partition, after: FeedCursor, limit: int) -> Feed
     :raises CursorExpiredError: When events behind the cursor were deleted after 30 days.
     """
     await relay(partition)
-    first = keys.feed(after.number if after.index else after.number + 1)
-    page = await partition.first_rows((first, keys.FEED_END), min(1000, limit + 1))
-    await _require_unbroken(partition, after, page.rows)
-    events: list[tuple[FeedCursor, dict[str, Any]]] = []
-    for row in page.rows:
-        number = int(keys.last_id(row.key))
-        listed = read_events(row)
-        for index, event in enumerate(listed, 1):
-            if number > after.number or index > after.index:
-                # The last event of a row leads behind the row, so that the next read begins with the next one.
-                events.append((FeedCursor(number, index if index < len(listed) else 0), event))
-    return FeedPage(events[:limit], has_more=len(events) > limit or page.continuation is not None)
-
-
-async def _require_unbroken(partition: Partition, after: FeedCursor, rows: Sequence[Row]) -> None:
     wanted = after.number if after.index else after.number + 1
-    found = int(keys.last_id(rows[0].key)) if rows else None
-    if found == wanted or after == FeedCursor():
-        return
+    events: list[tuple[FeedCursor, dict[str, Any]]] = []
+    found = False
+    # Rows without events exist: what has no event to tell is numbered all the same.
+    async for row in partition.rows((keys.feed(wanted), keys.FEED_END), page_size=min(1000, limit + 1)):
+        number = int(keys.last_id(row.key))
+        if not found and number != wanted and after != FeedCursor():
+            raise CursorExpiredError
+        found = True
+        events += _events_behind(after, number, read_events(row))
+        if len(events) > limit:
+            break
+    if not found:
+        await _require_end(partition, after, wanted)
+    return FeedPage(events[:limit], has_more=len(events) > limit)
+
+
+def _events_behind(
+    after: FeedCursor, number: int, listed: Sequence[dict[str, Any]]
+) -> list[tuple[FeedCursor, dict[str, Any]]]:
+    """Return the events of a row that lie behind a cursor, each with the cursor behind it.
+
+    The last event of a row leads behind the row, so that the next read begins with the next one.
+    """
+    skipped = after.index if number == after.number else 0
+    return [
+        (FeedCursor(number, index if index < len(listed) else 0), event)
+        for index, event in enumerate(listed, 1)
+        if index > skipped
+    ]
+
+
+async def _require_end(partition: Partition, after: FeedCursor, wanted: int) -> None:
+    """Accept that nothing was found behind a cursor when it is the feed's end, or was until a moment ago.
+
+    :raises CursorExpiredError: When it was deleted, or the cursor is none of this feed.
+    """
     head = await partition.read(keys.HEAD, select=("number",))
     last = int(str(head.values["number"])) if head else 0
-    if after.number > last or found is not None or wanted <= last:
+    if after.number > last or (wanted <= last and await partition.read(keys.feed(wanted), select=("RowKey",)) is None):
         raise CursorExpiredError
 
 
@@ -66,6 +84,6 @@ async def _delete(partition: Partition, rows: Sequence[Row]) -> int:
         return 0
     try:
         await partition.commit([delete(row.key) for row in rows])
-    except RowMissingError:
+    except TransactionRefusedError:
         return 0  # Another machine is deleting the same rows.
     return len(rows)
