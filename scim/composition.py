@@ -69,6 +69,10 @@ class Application:
     @cached_property
     def secret_store(self) -> SecretStore:
         """Where token values are kept."""
+        if self.settings.secret_store_file is None:
+            from scim.adapters.key_vault import KeyVaultSecretStore
+
+            return KeyVaultSecretStore(self.settings.vault_url, lambda: self.credential)
         from scim.adapters.local_secrets import LocalSecretStore
 
         return LocalSecretStore(self.settings.secret_store_file)
@@ -189,7 +193,10 @@ class Application:
         """Finish what is under way and close connections."""
         await self.relay_requests.close()
         await self.token_uses.close()
+        await self.secret_store.close()
         await self.account.close()
+        if "credential" in self.__dict__:
+            await self.credential.close()
 
 
 @cache

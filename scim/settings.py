@@ -27,6 +27,7 @@ SETTING_NAMES = (
 )
 """Every setting there is, as the reference documents them."""
 
+_VAULT_HOSTS = (".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net")
 _LOCAL_HOSTS = ("127.0.0.1", "localhost")
 _ACCOUNT_PARTS = ("accountname", "tableendpoint", "usedevelopmentstorage")
 
@@ -56,8 +57,10 @@ class Settings:
     """All that differs between deployments."""
 
     storage: StorageSettings
-    secret_store_file: Path
-    """Where secrets are kept locally."""
+    secret_store_file: Path | None
+    """Where secrets are kept locally; None when they are in a vault."""
+    vault_url: str = ""
+    """The address of the Key Vault that holds secrets; empty when they are kept locally."""
     public_base_url: str = ""
     """Scheme, host and path prefix under which callers reach the service; empty to use what each caller names."""
     table_client: Literal["rest", "sdk"] = "rest"
@@ -69,9 +72,11 @@ class Settings:
         :raises SettingsError: For the first one that is missing or malformed.
         """
         values = {name: environment.get(name, "").strip() for name in SETTING_NAMES}
+        secret_store_file, vault_url = _secret_store(values[SECRET_STORE])
         return cls(
             storage=_storage(values),
-            secret_store_file=_secret_store_file(values[SECRET_STORE]),
+            secret_store_file=secret_store_file,
+            vault_url=vault_url,
             public_base_url=_public_base_url(values[PUBLIC_BASE_URL]),
             table_client=_table_client(values[TABLE_CLIENT]),
         )
@@ -112,12 +117,24 @@ def _service_uri(name: str, text: str, example: str) -> str:
     return text.rstrip("/")
 
 
-def _secret_store_file(text: str) -> Path:
+def _secret_store(text: str) -> tuple[Path | None, str]:
     kind, _, path = text.partition(":")
-    if kind != "file" or not path:
-        reason = "is not supported" if text else "is missing"
-        raise SettingsError(SECRET_STORE, f"{reason}: write file:<path>, such as file:.local/secrets.json")
-    return Path(path).expanduser()
+    if kind == "file" and path:
+        return Path(path).expanduser(), ""
+    if _is_vault(text):
+        return None, text.rstrip("/")
+    reason = "is not supported" if text else "is missing"
+    example = "https://<vault>.vault.azure.net, or file:<path> such as file:.local/secrets.json"
+    raise SettingsError(SECRET_STORE, f"{reason}: write {example}")
+
+
+def _is_vault(text: str) -> bool:
+    # The domain is checked because the app's access token is sent there.
+    if not _is_address(text, schemes=("https",)):
+        return False
+    url = urlsplit(text)
+    name, _, domain = (url.hostname or "").partition(".")
+    return bool(name) and f".{domain}" in _VAULT_HOSTS and url.path in ("", "/")
 
 
 def _public_base_url(text: str) -> str:

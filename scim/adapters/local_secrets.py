@@ -97,6 +97,9 @@ class LocalSecretStore:
     async def recover(self, name: str) -> None:
         """Do nothing: nothing is left of a deleted secret, and its name may be used."""
 
+    async def close(self) -> None:
+        """Do nothing: no file is kept open."""
+
     def _change(self, change: Callable[[_Secrets], None]) -> None:
         with self._outages(), self._locked():
             stored = self._read()

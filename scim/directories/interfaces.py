@@ -82,6 +82,10 @@ class SecretStore(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Close connections; the store may be used again."""
+        ...
+
 
 class TokenUseStore(Protocol):
     """Keeps when each token was last used, to the minute. Every method raises ``DirectoryStoreUnavailableError``."""

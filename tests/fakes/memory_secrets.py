@@ -70,6 +70,9 @@ class MemorySecretStore:
         for version in self._versions.get(name.lower(), {}):
             self._turn_off(name, version)
 
+    async def close(self) -> None:
+        return
+
     def versions(self, name: str) -> list[SecretVersion]:
         """Return the versions of a secret, deleted or not, for assertions."""
         return [properties for properties, _ in self._versions.get(name.lower(), {}).values()]

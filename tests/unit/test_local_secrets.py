@@ -1,4 +1,4 @@
-"""The secret store in a local file: its promises, its file, and several writers at once."""
+"""The secret store in a local file: its file, and several writers at once. Its promises: contract tests."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ from typing import Any
 
 import pytest
 
-from scim.adapters.local_secrets import MAX_VALUE_BYTES, LocalSecretStore
-from scim.directories.errors import SecretDisabledError, SecretNotFoundError, SecretStoreUnavailableError
-from scim.directories.interfaces import SecretStore
-from tests.fakes.memory_secrets import MemorySecretStore
+from scim.adapters.local_secrets import LocalSecretStore
+from scim.directories.errors import SecretStoreUnavailableError
 
 NAME = "scim-token-" + "0" * 32
 
@@ -24,71 +22,6 @@ NAME = "scim-token-" + "0" * 32
 @pytest.fixture(name="path")
 def _path(tmp_path: Path) -> Path:
     return tmp_path / "new" / "secrets.json"
-
-
-@pytest.fixture(name="store", params=["file", "memory"])
-def _store(request: pytest.FixtureRequest, path: Path) -> SecretStore:
-    return LocalSecretStore(path) if request.param == "file" else MemorySecretStore()
-
-
-# -- Promises that both stores keep -------------------------------------
-
-
-async def test_a_version_gives_its_value_back_and_never_changes(store: SecretStore) -> None:
-    first = await store.set(NAME, "one ✓", {})
-    second = await store.set(NAME, "two", {})
-    assert first != second
-    assert await store.get(NAME, first) == "one ✓"
-    assert await store.get(NAME, second) == "two"
-
-
-async def test_what_is_not_there_is_not_found(store: SecretStore) -> None:
-    version = await store.set(NAME, "one", {})
-    with pytest.raises(SecretNotFoundError):
-        await store.get("another", version)
-    with pytest.raises(SecretNotFoundError):
-        await store.get(NAME, "another")
-    with pytest.raises(SecretNotFoundError):
-        await store.disable(NAME, "another")
-
-
-async def test_a_disabled_version_is_refused_and_others_are_not(store: SecretStore) -> None:
-    first, second = await store.set(NAME, "one", {}), await store.set(NAME, "two", {})
-    await store.disable(NAME, first)
-    await store.disable(NAME, first)
-    with pytest.raises(SecretDisabledError):
-        await store.get(NAME, first)
-    assert await store.get(NAME, second) == "two"
-
-
-async def test_versions_are_listed_oldest_first_with_tags_and_without_values(store: SecretStore) -> None:
-    first = await store.set(NAME, "hunter2", {"fingerprint": "00"})
-    second = await store.set(NAME, "hunter3", {})
-    await store.disable(NAME, first)
-    versions = await store.list_versions(NAME)
-    assert [(one.version, one.enabled, dict(one.tags)) for one in versions] == [
-        (first, False, {"fingerprint": "00"}),
-        (second, True, {}),
-    ]
-    assert "hunter" not in repr(versions)
-    assert await store.list_versions("another") == []
-
-
-async def test_names_differ_without_regard_to_case(store: SecretStore) -> None:
-    version = await store.set("Name", "one", {})
-    assert await store.get("nAME", version) == "one"
-
-
-@pytest.mark.parametrize("name", ["", "a" * 128, "scim_token", "scim.token", "a b", "ä", "a\n"])
-async def test_the_name_rule_of_key_vault_holds(store: SecretStore, name: str) -> None:
-    with pytest.raises(ValueError, match="cannot name a secret"):
-        await store.set(name, "hunter2", {})
-
-
-@pytest.mark.parametrize("value", ["", "x" * (MAX_VALUE_BYTES + 1)])
-async def test_an_empty_or_overlong_value_is_refused(store: SecretStore, value: str) -> None:
-    with pytest.raises(ValueError, match="a secret has 1 to"):
-        await store.set(NAME, value, {})
 
 
 # -- The file -----------------------------------------------------------

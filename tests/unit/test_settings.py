@@ -33,6 +33,13 @@ def test_the_apps_identity_takes_the_place_of_a_connection_string() -> None:
     assert storage.client_id == "1234"
 
 
+@pytest.mark.parametrize("text", ["https://acme.vault.azure.net", "https://acme.vault.azure.net/"])
+def test_a_vault_takes_the_place_of_a_file(text: str) -> None:
+    settings = Settings.from_environment({**LEAST, "SCIM_SECRET_STORE": text})
+    assert settings.vault_url == "https://acme.vault.azure.net"
+    assert settings.secret_store_file is None
+
+
 @pytest.mark.parametrize("text", ["UseDevelopmentStorage=true", "TableEndpoint=https://x;SharedAccessSignature=sv=1"])
 def test_other_forms_of_connection_strings_are_taken(text: str) -> None:
     assert Settings.from_environment({**LEAST, "DataStorage": text}).storage.connection_string == text
@@ -78,9 +85,17 @@ def test_a_malformed_public_base_url_is_refused(url: str) -> None:
         ({"DataStorage": "   "}, r"^DataStorage: is missing"),
         ({"DataStorage": "hunter2"}, r"^DataStorage: is no connection string: write AccountName=…"),
         ({**IDENTITY}, r"^DataStorage: remove either it or DataStorage__tableServiceUri"),
-        ({"SCIM_SECRET_STORE": ""}, r"^SCIM_SECRET_STORE: is missing: write file:<path>"),
-        ({"SCIM_SECRET_STORE": "file:"}, r"^SCIM_SECRET_STORE: is not supported: write file:<path>"),
-        ({"SCIM_SECRET_STORE": "https://hunter2.vault.azure.net"}, r"^SCIM_SECRET_STORE: is not supported"),
+        (
+            {"SCIM_SECRET_STORE": ""},
+            r"^SCIM_SECRET_STORE: is missing: write https://<vault>\.vault\.azure\.net, or f",
+        ),
+        ({"SCIM_SECRET_STORE": "file:"}, r"^SCIM_SECRET_STORE: is not supported: write https://"),
+        ({"SCIM_SECRET_STORE": "http://hunter2.vault.azure.net"}, r"^SCIM_SECRET_STORE: is not supported"),
+        ({"SCIM_SECRET_STORE": "https://hunter2.example.com"}, r"^SCIM_SECRET_STORE: is not supported"),
+        ({"SCIM_SECRET_STORE": "https://vault.azure.net"}, r"^SCIM_SECRET_STORE: is not supported"),
+        ({"SCIM_SECRET_STORE": "https://a.vault.azure.net.hunter2.com"}, r"^SCIM_SECRET_STORE: is not supported"),
+        ({"SCIM_SECRET_STORE": "https://a.vault.azure.net/secrets/hunter2"}, r"^SCIM_SECRET_STORE: is not supported"),
+        ({"SCIM_SECRET_STORE": "https://hunter2@a.vault.azure.net"}, r"^SCIM_SECRET_STORE: is not supported"),
         ({"SCIM_SECRET_STORE": "/hunter2.json"}, r"^SCIM_SECRET_STORE: is not supported"),
         ({"SCIM_TABLE_CLIENT": "hunter2"}, r"^SCIM_TABLE_CLIENT: write rest or sdk"),
     ],

@@ -26,6 +26,7 @@ def test_the_example_file_is_one_that_the_service_takes() -> None:
     settings = Settings.from_environment(example())
 
     assert settings.storage.connection_string == "UseDevelopmentStorage=true"
+    assert settings.secret_store_file
     assert settings.secret_store_file.is_relative_to(".local")
 
 
