@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,25 @@ def read_resource(payload: Any, schema: ResourceSchema) -> ReadResource:
         raise InvalidSyntaxException(detail=f"The body must be a JSON object describing one {schema.name}.")
     normalized = normalize_resource(payload)
     _require_schemas(normalized, schema)
+    given = list(_short_names(normalized, schema))
     document: Document = {}
-    for name, value in normalized.items():
+    for name, value in given:
         if name.lower() not in _NEVER_STORED:
             write_member(document, name, value, schema)
     require_complete(document, schema)
-    return ReadResource(document, _members_of(normalized, schema))
+    return ReadResource(document, _members_of(given, schema))
+
+
+def _short_names(payload: Mapping[str, Any], schema: ResourceSchema) -> Iterator[tuple[str, Any]]:
+    """Yield the members of a body; those of the core schema by their short names, also where its URN stands before."""
+    urn = schema.urn.lower()
+    for name, value in payload.items():
+        if name.lower() == urn and isinstance(value, Mapping):
+            yield from value.items()
+        elif name.lower().startswith(f"{urn}:"):
+            yield name[len(urn) + 1 :], value
+        else:
+            yield name, value
 
 
 def _require_schemas(payload: Mapping[str, Any], schema: ResourceSchema) -> None:
@@ -72,7 +85,7 @@ def write_member(document: Document, name: str, value: Any, schema: ResourceSche
     if place is None:
         _put(document, name, read_undeclared(value, name), name)
     elif place.attribute is None:
-        _write_whole(document, place, value, schema)
+        _write_extension(document, place, value, schema)
     elif place.declared and place.attribute.mutability == "readOnly":
         return
     elif place.sub is None:
@@ -102,17 +115,11 @@ def read_for(place: AttributePath, value: Any) -> Any:
     return read_value(target, value, place.text)
 
 
-def _write_whole(document: Document, place: AttributePath, value: Any, schema: ResourceSchema) -> None:
-    """Write the members of an extension, or of the core schema under its URN."""
+def _write_extension(document: Document, place: AttributePath, value: Any, schema: ResourceSchema) -> None:
     if value is None:
         return
     if not isinstance(value, Mapping):
         raise InvalidValueException(detail=f"{place.text} must be an object with the schema's attributes.")
-    if place.urn is None:
-        for name, item in value.items():
-            if name.lower() not in _NEVER_STORED:
-                write_member(document, name, item, schema)
-        return
     holder = document.setdefault(str(place.urn), {})
     for name, item in value.items():
         attribute = schema.attribute(name, place.urn)
@@ -149,10 +156,11 @@ def _drop_if_empty(document: Document, urn: str | None) -> None:
         document.pop(urn, None)
 
 
-def _members_of(payload: Mapping[str, Any], schema: ResourceSchema) -> list[Any]:
+def _members_of(given: Iterable[tuple[str, Any]], schema: ResourceSchema) -> list[Any]:
     if schema.name != "Group":
         return []
-    members = next((value for name, value in payload.items() if name.lower() == "members"), None)
-    if members is None:
-        return []
+    found = [value for name, value in given if name.lower() == "members" and value is not None]
+    if len(found) > 1:
+        raise InvalidValueException(detail="members is given twice; send it once.")
+    members = found[0] if found else []
     return members if isinstance(members, list) else [members]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scim.resources.schema import GROUP_URN
 from tests.service import Answer, ScimClient, add_members, group, references, remove_members
 
 UNKNOWN_USER, UNKNOWN_GROUP = "usr_" + "0" * 32, "grp_" + "0" * 32
@@ -69,6 +70,10 @@ FORMS: list[tuple[str, Any, str]] = [
     ("removing an absent one", {"op": "remove", "path": 'members[value eq "{3}"]'}, "0 1"),
     ("removing all", {"op": "remove", "path": "members"}, ""),
     ("removing what is no id", {"op": "remove", "path": 'members[value eq "x|y/#?"]'}, "0 1"),
+    ("a URN", {"op": "add", "path": f"{GROUP_URN}:members", "value": [{"value": "{2}"}]}, "0 1 2"),
+    ("a URN and a filter", {"op": "remove", "path": f'{GROUP_URN}:members[value eq "{{1}}"]'}, "0"),
+    ("a URN in the value", {"op": "add", "value": {f"{GROUP_URN}:members": [{"value": "{2}"}]}}, "0 1 2"),
+    ("under a URN", {"op": "replace", "value": {GROUP_URN: {"members": [{"value": "{3}"}]}}}, "3"),
     ("names in another letter case", {"op": "Remove", "path": "MEMBERS", "value": [{"Value": "{1}"}]}, "0"),
 ]
 

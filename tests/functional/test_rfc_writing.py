@@ -83,6 +83,44 @@ async def test_names_of_attributes_are_read_in_any_letter_case(scim: ScimClient)
     assert created[ENTERPRISE_URN] == {"department": "Sales"}
 
 
+async def test_core_attributes_are_read_under_the_urn_of_their_schema(scim: ScimClient) -> None:
+    qualified = {
+        f"{USER_URN}:title": "Boss",
+        f"{USER_URN.upper()}:name.givenName": "Anna",
+        f"{USER_URN}:schemas": ["x"],
+    }
+    never: dict[str, Any] = {
+        f"{USER_URN}:password": "secret",
+        f"{USER_URN}:id": "x",
+        f"{USER_URN}:groups": [{"value": "grp_1"}],
+    }
+    nested: dict[str, Any] = {
+        USER_URN: {"title": "Boss", "name": {"givenName": "Anna"}, "password": "secret", "schemas": ["x"]}
+    }
+
+    for number, body in enumerate(({**qualified, **never}, nested)):
+        created = await scim.new_user(f"user {number}", **body)
+        assert created.keys() == {"schemas", "id", "userName", "title", "name", "meta"}
+        assert (created["schemas"], created["name"], created["title"]) == ([USER_URN], {"givenName": "Anna"}, "Boss")
+
+
+async def test_members_are_read_under_the_urn_of_their_schema(scim: ScimClient) -> None:
+    user_id = (await scim.new_user("anna"))["id"]
+    bodies: list[dict[str, Any]] = [
+        {f"{GROUP_URN}:members": [{"value": user_id}]},
+        {GROUP_URN: {"members": {"value": user_id}, "externalId": "e1"}},
+    ]
+
+    for number, body in enumerate(bodies):
+        created = await scim.new_group(f"Team {number}", **body)
+        assert [member["type"] for member in created["members"]] == ["User"]
+        assert await scim.find(f'id eq "{created["id"]}" and members eq "{user_id}"', "/Groups") == [created["id"]]
+        emptied = await scim.put(f"/Groups/{created['id']}", group(f"Team {number}"))
+        assert "members" not in emptied.json
+    twice = group("Crew", [user_id], **bodies[0])
+    assert (await scim.post("/Groups", twice)).status == 400
+
+
 async def test_null_and_empty_lists_leave_an_attribute_unassigned(scim: ScimClient) -> None:
     empties: dict[str, Any] = {
         "title": None,
