@@ -22,7 +22,7 @@ from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import RowExistsError, TransactionRefusedError, Write, delete, insert, replace
 from scim.adapters.tables.users import commit_replace, moved_lookups
 from scim.events.resource_events import created_events, membership_events, updated_events
-from scim.resources.errors import LostRaceError, UnknownMembersError, ValueTakenError
+from scim.resources.errors import LostRaceError, StorageUnavailableError, UnknownMembersError, ValueTakenError
 from scim.resources.identifiers import Operation, begin_operation
 from scim.resources.membership import Member, MembershipChange
 from scim.resources.stored_document import StoredDocument, document_text
@@ -109,20 +109,20 @@ async def replace_group(
     :raises ValueTakenError: When another group has the new displayName.
     :raises LostRaceError: When the group changed since it was read.
     """
-    guard = before.members_etag if guarded else "*"
     part = _document_part(before, after, operation)
+    if part is None and not change:
+        return before.version, False
+    guard = before.members_etag if guarded else "*"
     if part is None:
-        return (
-            await change_members(partition, before.id, change, operation, guard=guard)
-            if change
-            else (before.version, False)
-        )
-    first, rest = Members(), MembershipChange()
+        return await change_members(partition, before.id, change, operation, guard=guard)
+    first, is_all = Members(), True
     if change:
-        _, members = await differing_members(partition, before.id, change)
+        version, members = await differing_members(partition, before.id, change)
         await require_members(partition, members)
         first = next(members.parts(), Members())
-        rest = _remaining(members, first)
+        is_all = len(first) == len(members)
+        if change.replace_all and not guarded:
+            guard = version.etag  # Who is to go was told by the members there were.
     events = [*part.events, *membership_events(before.id, [member.id for member in first.added], first.removed)]
     writes = [
         *part.writes,
@@ -131,10 +131,26 @@ async def replace_group(
         outbox_insert(partition, operation, events, part.tally),
     ]
     await commit_replace(partition, writes, before.id, operation, "displayName")
-    if not rest:
+    if is_all:
         return operation.id, True
-    version, _ = await change_members(partition, before.id, rest, begin_operation(after=operation.id))
-    return version, True
+    return await _change_others(partition, before.id, change, operation, guarded=guarded), True
+
+
+async def _change_others(
+    partition: Partition, group_id: str, change: MembershipChange, begun: Operation, *, guarded: bool
+) -> str:
+    """Change the members that the first transaction had no room for, and return the group's version.
+
+    :raises StorageUnavailableError: When others kept changing them and a lost race could not be decided anew: the
+        version in If-Match is replaced already.
+    """
+    try:
+        version, _ = await change_members(partition, group_id, change, begin_operation(after=begun.id))
+    except LostRaceError as lost:
+        if guarded:
+            raise StorageUnavailableError("others kept changing the same members", retry_after=1) from lost
+        raise
+    return version
 
 
 def _document_part(before: StoredDocument, after: dict[str, Any], operation: Operation) -> DocumentPart | None:
@@ -150,11 +166,3 @@ def _document_part(before: StoredDocument, after: dict[str, Any], operation: Ope
         *(delete(key) for key in removed),
     ]
     return DocumentPart(writes, updated_events("Group", old, after))
-
-
-def _remaining(members: Members, first: Members) -> MembershipChange:
-    left: dict[str, Member | None] = {
-        member_id: None for member_id in members.removed if member_id not in first.removed
-    }
-    left |= {member.id: member for member in members.added if member not in first.added}
-    return MembershipChange(left)
