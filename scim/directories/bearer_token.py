@@ -158,9 +158,13 @@ class PresentedToken:
 
 def new_token(directory_id: str, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
     """Return a new token of a directory: ``scimdt_{directory}_{256 bits}{checksum}``."""
-    secret = _base62(int.from_bytes(random_bytes(_SECRET_BYTES)), _SECRET_DIGITS)
-    body = f"{_PREFIX}{directory_id.removeprefix('dir_')}_{secret}"
-    return body + _checksum(body)
+    body = f"{_PREFIX}{directory_id.removeprefix('dir_')}_{random_secret(random_bytes)}"
+    return body + checksum(body)
+
+
+def random_secret(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """Return 256 random bits as 43 base-62 digits."""
+    return _base62(int.from_bytes(random_bytes(_SECRET_BYTES)), _SECRET_DIGITS)
 
 
 def digest(token: str) -> bytes:
@@ -203,12 +207,13 @@ def _mistake_of(token: str, directory_id: str) -> TokenMistake:
     if not token.startswith(_PREFIX):
         return TokenMistake.NOT_OUR_FORMAT
     match = _FORMAT.fullmatch(token)
-    if match is None or _checksum(token[:-_CHECK_DIGITS]) != token[-_CHECK_DIGITS:]:
+    if match is None or checksum(token[:-_CHECK_DIGITS]) != token[-_CHECK_DIGITS:]:
         return TokenMistake.CUT_OFF
     return TokenMistake.UNRECOGNISED if f"dir_{match[1]}" == directory_id else TokenMistake.ANOTHER_DIRECTORY
 
 
-def _checksum(body: str) -> str:
+def checksum(body: str) -> str:
+    """Return the six digits that end a token: with them a cut off or altered one is told from a wrong one."""
     return _base62(zlib.crc32(body.encode()), _CHECK_DIGITS)
 
 

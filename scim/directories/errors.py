@@ -101,3 +101,10 @@ class SecretStoreUnavailableError(SecretStoreError):
     def __init__(self, reason: str, *, retry_after: int | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class KeyNotFoundError(DirectoryError):
+    """There is no API key of this id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"there is no API key {key_id!r}")

@@ -1,0 +1,113 @@
+"""API keys in table ``directories``: one partition, a row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from scim.adapters.tables.directory_races import outages
+from scim.adapters.tables.table import (
+    Row,
+    RowChangedError,
+    RowExistsError,
+    RowMissingError,
+    Table,
+    Value,
+    insert,
+    merge,
+)
+from scim.directories.api_key import ApiKey, is_key_id
+
+PARTITION = "keys"
+
+
+class TableApiKeyStore:
+    """Implements ``ApiKeyStore``."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def add(self, key: ApiKey) -> None:
+        """Keep a new key; doing it again changes nothing."""
+        with outages():
+            try:
+                await self._table.commit(PARTITION, [insert(f"k|{key.id}", _values(key))])
+            except RowExistsError:
+                return  # ids are never used twice: the answer of an earlier attempt was lost
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        """Return a key, or None. One storage request; none for what has not the form of an id."""
+        if not is_key_id(key_id):
+            return None
+        with outages():
+            row = await self._table.read(PARTITION, f"k|{key_id}")
+        return _key(row) if row else None
+
+    async def list(self) -> Sequence[ApiKey]:
+        """Return all keys, oldest first. One storage request for each 1000."""
+        keys: list[ApiKey] = []
+        continuation: Mapping[str, str] | None = None
+        while True:
+            with outages():
+                page = await self._table.query(PARTITION, "k|", "k}", continuation=continuation)
+            keys += [_key(row) for row in page.rows]
+            continuation = page.continuation
+            if continuation is None:
+                return sorted(keys, key=lambda key: (key.created, key.id))
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        """End a key, unless it has ended; return whether there is such a key."""
+        key = await self.get(key_id)
+        if key is None or key.revoked_at is not None:
+            return key is not None
+        return await self._merge(key_id, {"revoked_at": at.isoformat()})
+
+    async def note_use(self, key_id: str, at: datetime) -> None:
+        """Remember when a key was used last, to the minute."""
+        await self._merge(key_id, {"last_used": at.replace(second=0, microsecond=0).isoformat()})
+
+    async def _merge(self, key_id: str, values: Mapping[str, Value]) -> bool:
+        with outages():
+            try:
+                await self._table.commit(PARTITION, [merge(f"k|{key_id}", values)])
+            except RowMissingError:
+                return False
+            except RowChangedError:  # two unconditional merges met
+                await self._table.commit(PARTITION, [merge(f"k|{key_id}", values)])
+        return True
+
+
+def _values(key: ApiKey) -> dict[str, Value]:
+    values: dict[str, Value] = {
+        "name": key.name,
+        "scope": key.scope,
+        "created": key.created.isoformat(),
+        "last_four": key.last_four,
+        "digest": key.digest_hex,
+    }
+    if key.organization_id is not None:
+        values["organization"] = key.organization_id
+    if key.expires_at is not None:
+        values["expires_at"] = key.expires_at.isoformat()
+    return values
+
+
+def _key(row: Row) -> ApiKey:
+    values: Mapping[str, Any] = row.values
+    return ApiKey(
+        id=row.key.removeprefix("k|"),
+        name=values["name"],
+        scope=values["scope"],
+        created=datetime.fromisoformat(values["created"]),
+        last_four=values["last_four"],
+        digest_hex=values["digest"],
+        organization_id=values.get("organization"),
+        expires_at=_time(values.get("expires_at")),
+        revoked_at=_time(values.get("revoked_at")),
+        last_used=_time(values.get("last_used")),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

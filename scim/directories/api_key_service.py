@@ -1,0 +1,130 @@
+"""Making, listing, ending and recognising API keys."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from scim.directories.api_key import ApiKey, KeyScope, id_in_key, key_digest, new_key
+from scim.directories.bearer_token import digest
+from scim.directories.errors import InvalidValueError, KeyNotFoundError, OrganizationNotFoundError
+from scim.directories.interfaces import DirectoryStore
+
+CACHED_FOR = timedelta(seconds=30)
+_MAX_CACHED = 1024
+
+
+class ApiKeyStore(Protocol):
+    """Keeps API keys. Raises DirectoryStoreUnavailableError when it does not answer."""
+
+    async def add(self, key: ApiKey) -> None:
+        """Keep a new key; doing it again changes nothing."""
+        ...
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        """Return a key, ended or not, or None. One storage request; none for what has not the form of an id."""
+        ...
+
+    async def list(self) -> Sequence[ApiKey]:
+        """Return all keys, oldest first."""
+        ...
+
+    async def revoke(self, key_id: str, at: datetime) -> bool:
+        """End a key, unless it has ended; return whether there is such a key."""
+        ...
+
+    async def note_use(self, key_id: str, at: datetime) -> None:
+        """Remember when a key was used last; a key that is gone meanwhile stays gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiKey:
+    """A key just made, and its value, which is shown this once."""
+
+    key: ApiKey
+    value: str = field(repr=False)
+
+
+class ApiKeyService:
+    """Hands out API keys and recognises them."""
+
+    def __init__(
+        self,
+        store: ApiKeyStore,
+        directories: DirectoryStore,
+        *,
+        now: Callable[[], datetime],
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._store = store
+        self._directories = directories
+        self._now = now
+        self._random_bytes = random_bytes
+        self._cached: dict[str, tuple[ApiKey | None, datetime]] = {}
+        self._used: dict[str, datetime] = {}
+
+    async def create(
+        self, name: str, scope: KeyScope, *, organization_id: str | None = None, expires_at: datetime | None = None
+    ) -> NewApiKey:
+        """Return a new key.
+
+        :raises InvalidValueError: When a field is malformed, or the expiry is past.
+        :raises OrganizationNotFoundError: When the organization does not exist.
+        """
+        now = self._now()
+        if expires_at is not None and expires_at <= now:
+            raise InvalidValueError("expires_at", "give a time in the future, or leave it out")
+        key_id, value = new_key(self._random_bytes)
+        key = ApiKey(
+            key_id, name.strip(), scope, now, value[-4:], key_digest(value), organization_id, expires_at=expires_at
+        )
+        if organization_id is not None and await self._directories.organization(organization_id) is None:
+            raise OrganizationNotFoundError(organization_id)
+        await self._store.add(key)
+        return NewApiKey(key, value)
+
+    async def list(self, organization_id: str | None = None) -> Sequence[ApiKey]:
+        """Return all keys, or those of one organization alone, oldest first."""
+        keys = await self._store.list()
+        return [key for key in keys if organization_id is None or key.organization_id == organization_id]
+
+    async def revoke(self, key_id: str) -> None:
+        """End a key: at once in this process, within 30 s in others.
+
+        :raises KeyNotFoundError: When there is no such key.
+        """
+        if not await self._store.revoke(key_id, self._now()):
+            raise KeyNotFoundError(key_id)
+        self._cached.pop(key_id, None)
+
+    async def recognise(self, value: str) -> ApiKey | None:
+        """Return the valid key of a value, or None. A text with a wrong checksum costs nothing."""
+        key_id = id_in_key(value)
+        if key_id is None:
+            return None
+        now, presented = self._now(), digest(value)
+        key = await self._known(key_id, now)
+        if key is None or not key.is_digest_of(presented) or not key.is_valid(now):
+            return None
+        return key
+
+    async def _known(self, key_id: str, now: datetime) -> ApiKey | None:
+        key, read_at = self._cached.get(key_id, (None, datetime.min.replace(tzinfo=now.tzinfo)))
+        if now - read_at < CACHED_FOR:
+            return key
+        key = await self._store.get(key_id)
+        if len(self._cached) >= _MAX_CACHED:
+            self._cached.clear()
+        self._cached[key_id] = (key, now)
+        return key
+
+    async def note_use(self, key: ApiKey) -> None:
+        """Remember when a key was used last, to the minute; at most one write a minute, key and process."""
+        now = self._now()
+        if now - self._used.get(key.id, key.created) >= timedelta(minutes=1) or key.id not in self._used:
+            self._used[key.id] = now
+            await self._store.note_use(key.id, replace(key, last_used=now).last_used or now)
