@@ -14,8 +14,8 @@ from scim.provisioning.authentication import Authenticator
 from scim.provisioning.discovery import answer_service_provider_config
 from scim.provisioning.errors import scim_error
 from scim.provisioning.request import ScimRequest
-from scim.provisioning.request_log import LogEntry, begin_entry
 from scim.provisioning.routing import canonical_segments, route
+from scim.request_log import LogEntry, begin_entry
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.interfaces import ResourceStore
 from scim.resources.storage_scope import storage_scope
@@ -36,7 +36,7 @@ class ProvisioningEndpoint:
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
-        entry = begin_entry(web)
+        entry = begin_entry("scim_request", web, "directory_id", "resource_type")
         with storage_scope() as scope:
             try:
                 response = await self._answered(web, entry)
@@ -61,7 +61,7 @@ class ProvisioningEndpoint:
             entry.operation = "service_provider_config"
             return answer_service_provider_config(base_url)
         directory = await self.authenticator.authenticate(directory_id, web.headers.get("authorization"))
-        entry.directory_id = directory.id
+        entry.facts["directory_id"] = directory.id
         request = ScimRequest(
             web=web,
             directory=directory,
@@ -71,7 +71,7 @@ class ProvisioningEndpoint:
             segments=canonical_segments(segments),
         )
         chosen = route(request)
-        entry.operation, entry.resource_type = chosen.operation, chosen.resource_type
+        entry.operation, entry.facts["resource_type"] = chosen.operation, chosen.resource_type
         return await chosen.answer(request)
 
 

@@ -28,12 +28,13 @@ def correlation_id(web: WebRequest) -> str:
 class LogEntry:
     """What is known of one request while it is answered."""
 
+    event: str
+    """Which surface answers: ``scim_request`` or ``api_request``."""
     correlation_id: str
     method: str
     operation: str = "unknown"
-    resource_type: str = ""
-    directory_id: str = ""
-    """Empty until the request is authenticated: an id that a caller made up is not repeated."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """Whom and what it concerns. Empty until the request is authenticated: an id made up is not repeated."""
     started: float = field(default_factory=time.perf_counter)
 
     def finish(self, status: int, storage_requests: int) -> None:
@@ -41,11 +42,10 @@ class LogEntry:
         if not _log.isEnabledFor(logging.INFO):
             return
         line = {
-            "event": "scim_request",
+            "event": self.event,
             "operation": self.operation,
             "method": self.method,
-            "directory_id": self.directory_id,
-            "resource_type": self.resource_type,
+            **self.facts,
             "status": status,
             "duration_ms": round((time.perf_counter() - self.started) * 1000, 1),
             "storage_requests": storage_requests,
@@ -54,6 +54,6 @@ class LogEntry:
         _log.info(json.dumps(line, separators=(",", ":")))
 
 
-def begin_entry(web: WebRequest) -> LogEntry:
-    """Return the entry of a request that begins."""
-    return LogEntry(correlation_id(web), web.method)
+def begin_entry(event: str, web: WebRequest, *facts: str) -> LogEntry:
+    """Return the entry of a request that begins; its facts are empty until they are known."""
+    return LogEntry(event, correlation_id(web), web.method, facts=dict.fromkeys(facts, ""))
