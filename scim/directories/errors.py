@@ -30,6 +30,13 @@ class OrganizationExistsError(DirectoryError):
         self.organization_id = organization_id
 
 
+class OrganizationNotEmptyError(DirectoryError):
+    """The organization has directories, and is kept as long as it has."""
+
+    def __init__(self, organization_id: str) -> None:
+        super().__init__(f"organization {organization_id} has directories: delete them first")
+
+
 class DirectoryNotFoundError(DirectoryError):
     """There is no directory of this id."""
 

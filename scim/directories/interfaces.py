@@ -132,6 +132,22 @@ class DirectoryPage:
     continuation: Mapping[str, str] | None
 
 
+@dataclass(frozen=True, slots=True)
+class OrganizationPage:
+    """Some organizations in the order of their ids, and whether there are more behind them."""
+
+    organizations: Sequence[Organization]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoriesPage:
+    """Some directories of an organization, oldest first; ``last`` is the id to go on behind, empty at the end."""
+
+    directories: Sequence[Directory]
+    last: str
+
+
 class DirectoryReader(Protocol):
     """Reads one directory: all that authentication needs."""
 
@@ -163,6 +179,24 @@ class DirectoryStore(DirectoryReader, Protocol):
 
     async def organization_by_external_id(self, external_id: str) -> Organization | None:
         """Return the organization of an external id, or None."""
+        ...
+
+    async def list_organizations(self, after: str, limit: int) -> OrganizationPage:
+        """Return organizations whose id is greater than ``after``, in the order of their creation."""
+        ...
+
+    async def rename_organization(self, organization: Organization) -> None:
+        """Keep an organization's new name; doing it again changes nothing.
+
+        :raises OrganizationNotFoundError: When it is gone.
+        """
+        ...
+
+    async def delete_organization(self, organization: Organization) -> None:
+        """Forget an organization and free its external id; doing it again changes nothing.
+
+        :raises OrganizationNotEmptyError: When it has directories.
+        """
         ...
 
     async def create_directory(self, directory: Directory) -> DirectoryReference:
@@ -199,6 +233,10 @@ class DirectoryStore(DirectoryReader, Protocol):
 
     async def directories_of(self, organization_id: str) -> Sequence[Directory]:
         """Return the directories of an organization, oldest first."""
+        ...
+
+    async def directory_page(self, organization_id: str, after: str, limit: int) -> DirectoriesPage:
+        """Return directories of an organization whose id is greater than ``after``."""
         ...
 
     async def list_directories(self, continuation: Mapping[str, str] | None = None) -> DirectoryPage:

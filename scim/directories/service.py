@@ -15,7 +15,7 @@ from scim.directories.errors import (
     OrganizationNotFoundError,
     TokenEndedError,
 )
-from scim.directories.interfaces import DirectoryPage, DirectoryStore, SecretStore
+from scim.directories.interfaces import DirectoriesPage, DirectoryPage, DirectoryStore, OrganizationPage, SecretStore
 from scim.directories.organization import Organization
 
 ABANDONED_AFTER = timedelta(minutes=15)
@@ -89,6 +89,27 @@ class DirectoryService:
         """Return the organization that has an external id, or None."""
         return await self._store.organization_by_external_id(external_id)
 
+    async def list_organizations(self, after: str, limit: int) -> OrganizationPage:
+        """Return organizations behind an id, or from the first on when it is empty. One storage request."""
+        return await self._store.list_organizations(after, limit)
+
+    async def rename_organization(self, organization: Organization, name: str) -> Organization:
+        """Return an organization with a new name. Two storage requests.
+
+        :raises InvalidValueError: When the name is blank or too long.
+        :raises OrganizationNotFoundError: When it is gone.
+        """
+        renamed = replace(organization, name=name.strip())
+        await self._store.rename_organization(renamed)
+        return renamed
+
+    async def delete_organization(self, organization: Organization) -> None:
+        """Forget an organization that has no directories; its external id is free again.
+
+        :raises OrganizationNotEmptyError: When it has directories.
+        """
+        await self._store.delete_organization(organization)
+
     async def create_directory(
         self, organization_id: str, *, name: str, provider: Provider, mappings: Sequence[AttributeMapping] = ()
     ) -> NewDirectory:
@@ -120,6 +141,10 @@ class DirectoryService:
         """Return the directories of an organization, oldest first."""
         return await self._store.directories_of(organization_id)
 
+    async def directory_page(self, organization_id: str, after: str, limit: int) -> DirectoriesPage:
+        """Return directories of an organization behind an id, or from the first on when it is empty."""
+        return await self._store.directory_page(organization_id, after, limit)
+
     async def list_directories(self, continuation: Mapping[str, str] | None = None) -> DirectoryPage:
         """Return a page of the list of all directories, for sweeps. One storage request for up to 1,000."""
         return await self._store.list_directories(continuation)
@@ -129,11 +154,35 @@ class DirectoryService:
 
         :raises DirectoryNotFoundError: When there is none of this id.
         """
+        return await self.update_directory(directory_id, status=status)
+
+    async def update_directory(
+        self,
+        directory_id: str,
+        *,
+        name: str | None = None,
+        status: Status | None = None,
+        mappings: Sequence[AttributeMapping] | None = None,
+    ) -> Directory:
+        """Return the directory with what is given changed; other mappings raise their revision. Two storage requests.
+
+        :raises InvalidValueError: When a value is malformed.
+        :raises DirectoryNotFoundError: When there is none of this id.
+        """
         now = self._now()
-        return await self._store.update_directory(
-            directory_id,
-            lambda old: old if old.status == status else replace(old, status=status, changed=now),
-        )
+
+        def change(old: Directory) -> Directory:
+            listed = old.attribute_mappings if mappings is None else tuple(mappings)
+            new = replace(
+                old,
+                name=old.name if name is None else name.strip(),
+                status=status or old.status,
+                attribute_mappings=listed,
+                mapping_revision=old.mapping_revision + (listed != old.attribute_mappings),
+            )
+            return old if new == old else replace(new, changed=now)
+
+        return await self._store.update_directory(directory_id, change)
 
     async def current_token(self, directory: Directory) -> str | None:
         """Return the value of the newest valid token, read from the secret store; None when there is none.

@@ -25,6 +25,7 @@ from scim.directories.errors import (
     DirectoryStoreUnavailableError,
     InvalidValueError,
     OrganizationExistsError,
+    OrganizationNotEmptyError,
     OrganizationNotFoundError,
 )
 from scim.directories.interfaces import DirectoryStore
@@ -367,3 +368,89 @@ async def test_an_outage_of_storage_is_an_outage_of_the_store(
         with storage_scope(0.1), pytest.raises(DirectoryStoreUnavailableError) as caught:
             await call()
         assert caught.value.retry_after == 7
+
+
+async def test_organizations_are_listed_page_by_page(store: DirectoryStore) -> None:
+    made = [new_organization() for _ in range(3)]
+    for each in made:
+        await store.create_organization(each)
+
+    expected = sorted(each.id for each in made)
+    after = f"{expected[0][:-1]}/"
+    first = await store.list_organizations(after, 1)
+    listed, page = list(first.organizations), first
+    while page.has_more:
+        page = await store.list_organizations(listed[-1].id, 2)
+        listed += page.organizations
+
+    assert [each.id for each in listed if each.id in expected] == expected
+    assert {each.name for each in listed if each.id in expected} == {"Zoë & Söhne 👩‍🚀"}
+
+
+async def test_directories_of_an_organization_are_listed_page_by_page(
+    store: DirectoryStore, organization: Organization
+) -> None:
+    made = sorted([new_directory(organization) for _ in range(3)], key=lambda each: each.id)
+    for each in made:
+        await store.create_directory(each)
+
+    first = await store.directory_page(organization.id, "", 2)
+    second = await store.directory_page(organization.id, first.last, 2)
+
+    assert [*first.directories, *second.directories] == made
+    assert (first.last, second.last) == (made[1].id, "")
+    assert (await store.directory_page("nobody", "", 2)).directories == []
+
+
+async def test_a_new_name_is_in_the_organization_and_in_the_list(
+    store: DirectoryStore, organization: Organization
+) -> None:
+    renamed = replace(organization, name="Contoso")
+    await store.rename_organization(renamed)
+
+    listed = await store.list_organizations(f"{organization.id[:-1]}/", 100)
+    assert await store.organization(organization.id) == renamed
+    assert renamed in listed.organizations
+    with pytest.raises(OrganizationNotFoundError):
+        await store.rename_organization(new_organization())
+
+
+async def test_an_organization_without_directories_is_deleted_and_its_external_id_is_free(
+    store: DirectoryStore,
+) -> None:
+    external_id = uuid4().hex
+    organization = new_organization(external_id)
+    await store.create_organization(organization)
+
+    await store.delete_organization(organization)
+    await store.delete_organization(organization)
+
+    assert await store.organization(organization.id) is None
+    assert await store.organization_by_external_id(external_id) is None
+    await store.create_organization(new_organization(external_id))
+    with pytest.raises(OrganizationNotFoundError):
+        await store.create_directory(new_directory(organization))
+
+
+async def test_an_organization_with_a_directory_is_kept(store: DirectoryStore, organization: Organization) -> None:
+    await store.create_directory(new_directory(organization))
+
+    with pytest.raises(OrganizationNotEmptyError):
+        await store.delete_organization(organization)
+
+    assert await store.organization(organization.id) == organization
+
+
+async def test_of_a_deletion_and_a_creation_at_once_one_succeeds(store: DirectoryStore) -> None:
+    for _ in range(5):
+        organization = new_organization()
+        await store.create_organization(organization)
+        results = await asyncio.gather(
+            store.delete_organization(organization),
+            store.create_directory(new_directory(organization)),
+            return_exceptions=True,
+        )
+        failed = [result for result in results if isinstance(result, BaseException)]
+
+        assert len(failed) == 1
+        assert isinstance(failed[0], OrganizationNotEmptyError | OrganizationNotFoundError)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from scim.adapters.tables.table import StorageUnavailableError
+from scim.adapters.tables.table import (
+    Row,
+    RowChangedError,
+    RowExistsError,
+    RowMissingError,
+    StorageUnavailableError,
+    Table,
+    Write,
+    delete,
+)
 from scim.directories.errors import DirectoryStoreUnavailableError
 
 ATTEMPTS: Final = 6
@@ -28,3 +37,44 @@ def outages() -> Iterator[None]:
         yield
     except StorageUnavailableError as error:
         raise DirectoryStoreUnavailableError(str(error), retry_after=error.retry_after) from error
+
+
+async def read_rows(table: Table, partition: str, key_range: tuple[str, str], wanted: int | None = None) -> list[Row]:
+    """Return the rows of a key range, or so many of them. One storage request for each 1,000."""
+    rows: list[Row] = []
+    continuation: Mapping[str, str] | None = None
+    while True:
+        limit = 1000 if wanted is None else min(1000, wanted - len(rows))
+        page = await table.query(partition, *key_range, limit=limit, continuation=continuation)
+        rows += page.rows
+        continuation = page.continuation
+        if continuation is None or len(rows) == wanted:
+            return rows
+
+
+async def commit_any_state(table: Table, partition: str, writes: Sequence[Write]) -> None:
+    """Commit where even writes that require no state may meet others (412), as in the lists' partition."""
+    for attempt in range(ATTEMPTS):
+        try:
+            await table.commit(partition, writes)
+        except RowChangedError:
+            await pause(attempt)
+        else:
+            return
+    raise DirectoryStoreUnavailableError("organizations and directories are being changed by others")
+
+
+async def insert_once(table: Table, partition: str, write: Write) -> None:
+    """Insert a row, unless it is there."""
+    try:
+        await table.commit(partition, [write])
+    except RowExistsError:
+        return  # ids are never used twice: the answer of an earlier attempt was lost
+
+
+async def delete_once(table: Table, partition: str, key: str) -> None:
+    """Delete a row, unless it is gone."""
+    try:
+        await table.commit(partition, [delete(key)])
+    except RowMissingError:
+        return

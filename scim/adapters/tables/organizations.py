@@ -1,0 +1,139 @@
+"""Organizations in the table ``directories``: a row of their own, and an entry in the list of all."""
+
+from __future__ import annotations
+
+from scim.adapters.tables.directory_races import (
+    ATTEMPTS,
+    commit_any_state,
+    delete_once,
+    insert_once,
+    outages,
+    pause,
+    read_rows,
+)
+from scim.adapters.tables.directory_rows import (
+    LIST_PARTITION,
+    external_id_key,
+    organization_of,
+    organization_values,
+    reference_of,
+)
+from scim.adapters.tables.table import (
+    RowChangedError,
+    RowExistsError,
+    RowMissingError,
+    Table,
+    delete,
+    insert,
+    merge,
+)
+from scim.directories.errors import (
+    DirectoryStoreUnavailableError,
+    OrganizationExistsError,
+    OrganizationNotEmptyError,
+    OrganizationNotFoundError,
+)
+from scim.directories.interfaces import OrganizationPage
+from scim.directories.organization import Organization, is_organization_id
+
+_ORGANIZATION = "o"
+
+
+class TableOrganizations:
+    """Implements the part of ``DirectoryStore`` that is about organizations."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def create_organization(self, organization: Organization) -> None:
+        """Keep a new organization: its own row first, then the entry and the claim in one transaction.
+
+        An organization without its entry was never told to anybody; no directory can be created in it.
+        """
+        values = organization_values(organization)
+        with outages():
+            await insert_once(self._table, organization.id, insert(_ORGANIZATION, values))
+            writes = [insert(f"o|{organization.id}", values)]
+            if organization.external_id is not None:
+                writes.append(insert(external_id_key(organization.external_id), {"organization": organization.id}))
+            try:
+                await self._table.commit(LIST_PARTITION, writes)
+            except RowExistsError:
+                await self._yield_to_owner(organization)
+
+    async def organization(self, organization_id: str) -> Organization | None:
+        """Return an organization, or None. One storage request."""
+        if not is_organization_id(organization_id):
+            return None
+        with outages():
+            row = await self._table.read(organization_id, _ORGANIZATION)
+        return organization_of(organization_id, row.values) if row else None
+
+    async def organization_by_external_id(self, external_id: str) -> Organization | None:
+        """Return the organization of an external id, or None. Two storage requests."""
+        with outages():
+            claim = await self._table.read(LIST_PARTITION, external_id_key(external_id))
+        if claim is None:
+            return None
+        organization = await self.organization(str(claim.values["organization"]))
+        return organization if organization and organization.external_id == external_id else None
+
+    async def list_organizations(self, after: str, limit: int) -> OrganizationPage:
+        """Return organizations behind an id. One storage request, unless storage cuts the page short."""
+        first = f"o|{after}|" if after else "o|"
+        with outages():
+            rows = await read_rows(self._table, LIST_PARTITION, (first, "o}"), limit + 1)
+        listed = [organization_of(row.key.removeprefix("o|"), row.values) for row in rows[:limit]]
+        return OrganizationPage(listed, has_more=len(rows) > limit)
+
+    async def rename_organization(self, organization: Organization) -> None:
+        """Keep a new name: in the organization's own row, then in the copy in the list."""
+        name = {"name": organization.name}
+        with outages():
+            try:
+                await commit_any_state(self._table, organization.id, [merge(_ORGANIZATION, name)])
+                await commit_any_state(self._table, LIST_PARTITION, [merge(f"o|{organization.id}", name)])
+            except RowMissingError as error:
+                raise OrganizationNotFoundError(organization.id) from error
+
+    async def delete_organization(self, organization: Organization) -> None:
+        """Forget an organization. 4 storage requests, and one more for each further 1,000 directories of all.
+
+        A directory's creation changes the organization's entry in the transaction that lists the directory. So of
+        the list and the entry's ETag, read first, one tells of it, however close the two meet.
+        """
+        for attempt in range(ATTEMPTS):
+            with outages():
+                entry = await self._table.read(LIST_PARTITION, f"o|{organization.id}")
+            if await self._has_directories(organization.id):
+                raise OrganizationNotEmptyError(organization.id)
+            if entry is None or await self._entry_deleted(organization, entry.etag):
+                with outages():
+                    await delete_once(self._table, organization.id, _ORGANIZATION)
+                return
+            await pause(attempt)
+        raise DirectoryStoreUnavailableError("the organization is being changed by others")
+
+    async def _has_directories(self, organization_id: str) -> bool:
+        with outages():
+            listed = await read_rows(self._table, LIST_PARTITION, ("d|", "d}"))
+        return any(reference_of(row).organization_id == organization_id for row in listed)
+
+    async def _entry_deleted(self, organization: Organization, etag: str) -> bool:
+        writes = [delete(f"o|{organization.id}", etag)]
+        if organization.external_id is not None:
+            writes.append(delete(external_id_key(organization.external_id)))
+        with outages():
+            try:
+                await self._table.commit(LIST_PARTITION, writes)
+            except (RowChangedError, RowMissingError):
+                return False
+        return True
+
+    async def _yield_to_owner(self, organization: Organization) -> None:
+        entry = await self._table.read(LIST_PARTITION, f"o|{organization.id}")
+        if entry is not None:
+            return  # the entry is ours: the answer of an earlier attempt was lost
+        claim = await self._table.read(LIST_PARTITION, external_id_key(organization.external_id or ""))
+        await delete_once(self._table, organization.id, _ORGANIZATION)
+        raise OrganizationExistsError(str(claim.values["organization"]) if claim else "")
