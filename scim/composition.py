@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from scim.adapters.tables.client import StorageAccount
     from scim.adapters.tables.directories import TableDirectoryStore
     from scim.adapters.tables.partition import Partition
+    from scim.directories.api_key_service import ApiKeyService
     from scim.directories.directory import Directory
     from scim.directories.interfaces import SecretStore, WatchList
     from scim.directories.service import DirectoryService
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from scim.directories.token_service import TokenService
     from scim.directories.token_uses import TokenUses
     from scim.directories.token_watcher import TokenWatcher
+    from scim.events.feed import FeedCursor, FeedPage
+    from scim.management.endpoint import ManagementEndpoint
     from scim.provisioning.endpoint import ProvisioningEndpoint
     from scim.readiness import Readiness
     from scim.resources.interfaces import ResourceStore
@@ -164,6 +168,45 @@ class Application:
         return ProvisioningEndpoint(authenticator, self.resources_of, self.settings.public_base_url)
 
     @cached_property
+    def api_keys(self) -> ApiKeyService:
+        """What hands out and recognises the keys of the application's backend."""
+        from scim.adapters.tables.api_keys import TableApiKeyStore
+        from scim.directories.api_key_service import ApiKeyService
+
+        store = TableApiKeyStore(self.account.table(DIRECTORIES_TABLE))
+        return ApiKeyService(store, self.directory_store, now=lambda: datetime.now(UTC))
+
+    async def counts_of(self, directory: Directory) -> Mapping[str, int]:
+        """Return how many users, active users and groups a directory has. One storage request."""
+        from scim.adapters.tables.directory_index import read_index
+
+        return (await read_index(self.partition_of(directory))).current_counts()
+
+    async def feed_of(self, directory: Directory, after: FeedCursor, limit: int) -> FeedPage:
+        """Return events of a directory."""
+        from scim.adapters.tables.feed import read_feed
+
+        return await read_feed(self.partition_of(directory), after, limit)
+
+    @cached_property
+    def management(self) -> ManagementEndpoint:
+        """The API for the application's backend."""
+        from scim.management.endpoint import ManagementEndpoint
+        from scim.management.key_uses import KeyUses
+        from scim.management.operation import Services
+
+        services = Services(
+            directories=self.directories,
+            tokens=self.tokens,
+            keys=self.api_keys,
+            store_of=self.resources_of,
+            counts_of=self.counts_of,
+            feed_of=self.feed_of,
+            public_base_url=self.settings.public_base_url,
+        )
+        return ManagementEndpoint(services, KeyUses(self.api_keys))
+
+    @cached_property
     def background(self) -> BackgroundWork:
         """What queue and timer triggers run."""
         from scim.adapters.tables.background import BackgroundWork
@@ -193,6 +236,8 @@ class Application:
         """Finish what is under way and close connections."""
         await self.relay_requests.close()
         await self.token_uses.close()
+        if "management" in self.__dict__:
+            await self.management.key_uses.close()
         await self.secret_store.close()
         await self.account.close()
         if "credential" in self.__dict__:

@@ -34,6 +34,7 @@ pytestmark = [
 ]
 ROOT = "scim/v2/{directory_id}"
 HTTP_FUNCTIONS = {
+    ("api_1", "api/v1/{*rest}"),
     ("health", "health"),
     ("health_ready", "health/ready"),
     ("scim_1_bulk", f"{ROOT}/Bulk"),

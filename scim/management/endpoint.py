@@ -1,0 +1,170 @@
+"""The API's one entrance: who calls, what for, whether that is permitted, and the answer, for all operations alike."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from scim.directories.api_key import ApiKey, KeyScope
+from scim.directories.directory import Directory
+from scim.directories.organization import Organization
+from scim.json_body import read_json_body
+from scim.management.key_uses import KeyUses
+from scim.management.openapi import openapi_document
+from scim.management.operation import Call, Operation, Services
+from scim.management.problems import (
+    NO_DIRECTORY,
+    NO_ORGANIZATION,
+    FieldError,
+    Problem,
+    field_errors,
+    forbidden,
+    invalid,
+    not_found,
+    problem_answer,
+    problem_of,
+    unauthorized,
+)
+from scim.management.registry import OPERATIONS, PREFIX, find_operation
+from scim.request_log import LogEntry, begin_entry
+from scim.resources.storage_scope import storage_scope
+from scim.web import WebRequest, WebResponse
+
+MAX_BODY_BYTES = 512 * 1024
+_log = logging.getLogger("scim.management")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ManagementEndpoint:
+    """Answers every request below ``/api/v1/``. One per process; it keeps nothing of a request."""
+
+    services: Services
+    key_uses: KeyUses
+
+    async def answer(self, web: WebRequest) -> WebResponse:
+        """Return the answer to a request: never an exception, never a text of a library."""
+        entry = begin_entry("api_request", web, "key_id", "organization_id", "directory_id")
+        with storage_scope() as scope:
+            try:
+                response = await self._answered(web, entry)
+            except Exception as error:  # noqa: BLE001 - the last place that can still answer with a problem
+                response = problem_answer(_problem(error))
+        entry.finish(response.status, scope.requests)
+        return replace(response, headers={**response.headers, "request-id": entry.correlation_id})
+
+    async def _answered(self, web: WebRequest, entry: LogEntry) -> WebResponse:
+        path = web.path.removeprefix(PREFIX)
+        base_url = self.services.public_base_url or web.origin
+        if (web.method, path) == ("GET", "openapi.json"):
+            entry.operation = "get_openapi"
+            return _json_answer(200, openapi_document(OPERATIONS, base_url))
+        operation, parameters = find_operation(web.method, path)
+        entry.operation = operation.id
+        key = await self._authenticated(web.headers.get("authorization", ""))
+        entry.facts["key_id"] = key.id
+        _require_scope(key, operation.scope)
+        organization = await self._organization(key, parameters.get("organization_id"))
+        directory = await self._directory(key, parameters.get("directory_id"))
+        entry.facts["organization_id"] = _organization_id(organization, directory)
+        entry.facts["directory_id"] = directory.id if directory else ""
+        call = Call(
+            services=self.services,
+            key=key,
+            operation=operation,
+            path=parameters,
+            query=_read_query(web, operation),
+            body=_read_body(web, operation.body) if operation.body else None,
+            base_url=base_url,
+            found_organization=organization,
+            found_directory=directory,
+        )
+        answer = await operation.answer(call)
+        return _answer(operation, answer)
+
+    async def _authenticated(self, authorization: str) -> ApiKey:
+        scheme, _, value = authorization.strip().partition(" ")
+        key = await self.services.keys.recognise(value.strip()) if scheme.lower() == "bearer" else None
+        if key is None:
+            raise unauthorized()
+        self.key_uses.note(key)
+        return key
+
+    async def _organization(self, key: ApiKey, organization_id: str | None) -> Organization | None:
+        """Return the organization of the path; one that the key does not open is looked for all the same."""
+        if organization_id is None:
+            return None
+        organization = await self.services.directories.get_organization(organization_id)
+        if not key.opens(organization.id):
+            raise not_found(NO_ORGANIZATION)
+        return organization
+
+    async def _directory(self, key: ApiKey, directory_id: str | None) -> Directory | None:
+        if directory_id is None:
+            return None
+        directory = await self.services.directories.get_directory(directory_id)
+        if not key.opens(directory.organization_id):
+            raise not_found(NO_DIRECTORY)
+        return directory
+
+
+def _require_scope(key: ApiKey, scope: KeyScope) -> None:
+    if not key.may(scope):
+        raise forbidden("This API key may only read; use one of scope write.")
+
+
+def _organization_id(organization: Organization | None, directory: Directory | None) -> str:
+    if directory is not None:
+        return directory.organization_id
+    return organization.id if organization is not None else ""
+
+
+def _read_query(web: WebRequest, operation: Operation) -> BaseModel:
+    return _validated(lambda: operation.query.model_validate(dict(web.query)))
+
+
+def _read_body(web: WebRequest, model: type[Model]) -> Model:
+    value = read_json_body(web, media_type="application/json", max_bytes=MAX_BODY_BYTES, size="512 KiB")
+    if not isinstance(value, dict):
+        raise Problem(400, "unreadable-body", "The body must be a JSON object.")
+    return _validated(lambda: model.model_validate_json(json.dumps(value)))
+
+
+def _validated(validate: Callable[[], Model]) -> Model:
+    try:
+        return validate()
+    except ValidationError as error:
+        raise _refused(error) from error
+
+
+def _refused(error: ValidationError) -> Problem:
+    errors = field_errors(error)
+    if any(not each.field for each in errors):
+        return invalid(FieldError("", "the body holds text that is not valid Unicode"))
+    return invalid(*errors)
+
+
+def _answer(operation: Operation, answer: BaseModel | None) -> WebResponse:
+    if answer is None:
+        return WebResponse(operation.status, content_type="application/json")
+    # What an answer does not have was left out on purpose; what is null is told as null.
+    text = answer.model_dump_json(exclude_unset=True)
+    return WebResponse(operation.status, text.encode(), content_type="application/json")
+
+
+def _json_answer(status: int, value: Mapping[str, object]) -> WebResponse:
+    return WebResponse(status, json.dumps(value).encode(), content_type="application/json")
+
+
+def _problem(error: Exception) -> Problem:
+    known = problem_of(error)
+    if known is not None:
+        return known
+    _log.error("request failed", exc_info=error)
+    return Problem(500, "failure", "The request failed for a reason on our side; it was logged. Repeat it later.")

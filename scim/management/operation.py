@@ -1,0 +1,132 @@
+"""An operation of the API, and a call of it: who calls, what is called, and what stands behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from scim.directories.api_key import ApiKey, KeyScope
+from scim.directories.api_key_service import ApiKeyService
+from scim.directories.directory import Directory
+from scim.directories.organization import Organization
+from scim.directories.service import DirectoryService
+from scim.directories.token_service import TokenService
+from scim.events.feed import FeedCursor, FeedPage
+from scim.management.cursors import not_of_this_list, open_cursor, seal
+from scim.management.models import ListMetadata, Query
+from scim.resources.interfaces import ResourceStore
+
+Item = TypeVar("Item")
+
+
+class FeedReader(Protocol):
+    """Reads the events of a directory."""
+
+    async def __call__(self, directory: Directory, after: FeedCursor, limit: int) -> FeedPage:
+        """Return events behind a cursor.
+
+        :raises CursorExpiredError: When they are no longer kept.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What operations stand on."""
+
+    directories: DirectoryService
+    tokens: TokenService
+    keys: ApiKeyService
+    store_of: Callable[[Directory], ResourceStore]
+    counts_of: Callable[[Directory], Awaitable[Mapping[str, int]]]
+    """Gives ``users``, ``active`` and ``groups`` of a directory."""
+    feed_of: FeedReader
+    public_base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: all that dispatch, the OpenAPI document and the tests need to know of it."""
+
+    id: str
+    method: str
+    path: str
+    """Below ``/api/v1/``, with parameters in braces. What ``organization_id`` and ``directory_id`` name is loaded."""
+    scope: KeyScope
+    summary: str
+    answer: Callable[[Call], Awaitable[BaseModel | None]]
+    budget: str
+    """How many storage requests it costs, authentication by a known key aside."""
+    response: type[BaseModel] | None = None
+    """None for an answer without a body."""
+    query: type[Query] = Query
+    body: type[BaseModel] | None = None
+    status: int = 200
+    problems: tuple[int, ...] = ()
+    """The statuses it can be answered with beside those that every operation has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of an operation, authenticated and read; what its path names has been found."""
+
+    services: Services
+    key: ApiKey
+    operation: Operation
+    path: Mapping[str, str]
+    query: Any
+    """Of the operation's query model."""
+    body: Any
+    """Of the operation's body model."""
+    base_url: str
+    """Scheme and host under which callers reach the service."""
+    found_organization: Organization | None = None
+    found_directory: Directory | None = None
+
+    @property
+    def organization(self) -> Organization:
+        """The organization of the path."""
+        if self.found_organization is None:
+            raise LookupError("the operation's path names no organization")
+        return self.found_organization
+
+    @property
+    def directory(self) -> Directory:
+        """The directory of the path."""
+        if self.found_directory is None:
+            raise LookupError("the operation's path names no directory")
+        return self.found_directory
+
+    @property
+    def store(self) -> ResourceStore:
+        """The users and groups of the directory."""
+        return self.services.store_of(self.directory)
+
+    def start(self, is_position: Callable[[str], bool]) -> str:
+        """Return the position in the list behind which the page begins, empty for the first page.
+
+        :param is_position: Whether a text is a position of the list; a cursor could have been made up.
+        :raises Problem: 422, when the cursor is none of this list.
+        """
+        position = open_cursor(self._list_name, self.query.after)
+        if position and not is_position(position):
+            raise not_of_this_list()
+        return position
+
+    def metadata(self, position: str) -> ListMetadata:
+        """Return where a list goes on; an empty position is its end."""
+        return ListMetadata(before=None, after=seal(self._list_name, position) if position else None)
+
+    def page(self, listed: Sequence[Item], id_of: Callable[[Item], str]) -> tuple[Sequence[Item], ListMetadata]:
+        """Return the page of a list that is there as a whole, in the order of its ids."""
+        after, limit = self.start(lambda _: True), self.query.limit
+        rest = sorted((item for item in listed if id_of(item) > after), key=id_of)
+        return rest[:limit], self.metadata(id_of(rest[limit - 1]) if len(rest) > limit else "")
+
+    @property
+    def _list_name(self) -> str:
+        filters = {name: value for name, value in self.query if name not in ("limit", "after")}
+        return f"{self.operation.id} {sorted(self.path.items())} {sorted(filters.items())}"

@@ -1,0 +1,209 @@
+"""What went wrong, in the form of RFC 9457, with what to change; never a text of a library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import ValidationError
+
+from scim.directories.errors import (
+    DirectoryBusyError,
+    DirectoryNotFoundError,
+    DirectoryStoreUnavailableError,
+    InvalidValueError,
+    KeyNotFoundError,
+    OrganizationExistsError,
+    OrganizationNotEmptyError,
+    OrganizationNotFoundError,
+    SecretStoreError,
+    TokenEndedError,
+    TokenNotFoundError,
+    TokensFullError,
+)
+from scim.events.feed import CursorExpiredError
+from scim.json_body import BodyProblem, UnreadableBodyError
+from scim.resources.errors import ResourceMissingError, StorageUnavailableError, TooManyMembersError, TooManyRowsError
+from scim.web import WebResponse
+
+TYPE_PREFIX = "urn:scim-directory-sync:problem:"
+CONTENT_TYPE = "application/problem+json"
+
+NO_ORGANIZATION = "There is no organization of this id."
+NO_DIRECTORY = "There is no directory of this id."
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of a body, or with one query parameter."""
+
+    field: str
+    detail: str
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457's word
+    """An answer that is an error: its status, a name for programs, and a sentence for people."""
+
+    def __init__(
+        self,
+        status: int,
+        name: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.name = name
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers or {}
+
+
+def problem_answer(problem: Problem) -> WebResponse:
+    """Return the answer of a problem."""
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + problem.name,
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+    }
+    if problem.errors:
+        body["errors"] = [{"field": error.field, "detail": error.detail} for error in problem.errors]
+    return WebResponse(problem.status, json.dumps(body).encode(), problem.headers, CONTENT_TYPE)
+
+
+def not_found(detail: str) -> Problem:
+    """Return the 404 for what does not exist, or is not the key's to see: the two look alike."""
+    return Problem(404, "not-found", detail)
+
+
+def invalid(*errors: FieldError) -> Problem:
+    """Return the 422 for values that are not accepted."""
+    return Problem(422, "invalid-value", "The request has values that are not accepted; see errors.", errors=errors)
+
+
+def unavailable(retry_after: int) -> Problem:
+    """Return the 503 for an outage of what is needed to answer."""
+    detail = "The service cannot answer for the moment. Repeat the request after the seconds in Retry-After."
+    return Problem(503, "unavailable", detail, headers={"Retry-After": str(retry_after)})
+
+
+def unauthorized() -> Problem:
+    """Return the 401, the same for every cause."""
+    detail = "The API key is missing, unknown, expired or revoked. Send a valid one as Authorization: Bearer scimak_…"
+    return Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="API"'})
+
+
+def forbidden(detail: str) -> Problem:
+    """Return the 403 for what a valid key does not open."""
+    return Problem(403, "forbidden", detail)
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """Return what a failed validation says, in plain words and without the values."""
+    return [FieldError(_field(each["loc"]), _sentence(each)) for each in error.errors(include_url=False)]
+
+
+def _field(place: Sequence[int | str]) -> str:
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text[:200]
+
+
+_SENTENCES: Mapping[str, str] = {
+    "missing": "is required",
+    "extra_forbidden": "is not known here; check its spelling or leave it out",
+    "string_type": "give a text",
+    "int_type": "give a whole number",
+    "int_parsing": "give a whole number",
+    "int_parsing_size": "give a smaller number",
+    "int_from_float": "give a whole number",
+    "bool_type": "give true or false",
+    "bool_parsing": "give true or false",
+    "list_type": "give a list",
+    "model_type": "give an object",
+    "model_attributes_type": "give an object",
+    "timezone_aware": "give a time with its offset, such as 2027-01-31T12:00:00Z",
+}
+_LIMITED: Mapping[str, str] = {
+    "greater_than_equal": "give {ge} or more",
+    "less_than_equal": "give {le} or less",
+    "string_too_long": "give at most {max_length} characters",
+    "string_too_short": "must not be empty",
+    "too_long": "give at most {max_length} entries",
+    "literal_error": "give one of {expected}",
+}
+
+
+def _sentence(error: Any) -> str:
+    kind = error["type"]
+    if kind in _LIMITED:
+        return _LIMITED[kind].format(**error["ctx"])
+    if kind.startswith("datetime"):
+        return _SENTENCES["timezone_aware"]
+    return _SENTENCES.get(kind, "is not of the form that is described in the reference")
+
+
+_BODY_STATUS: Mapping[BodyProblem, tuple[int, str]] = {
+    "media_type": (415, "unsupported-media-type"),
+    "too_large": (413, "too-large"),
+    "syntax": (400, "unreadable-body"),
+    "value": (400, "unreadable-body"),
+}
+
+
+def _unreadable(error: UnreadableBodyError) -> Problem:
+    return Problem(*_BODY_STATUS[error.problem], str(error))
+
+
+def _invalid_value(error: InvalidValueError) -> Problem:
+    return invalid(FieldError(error.field, str(error).removeprefix(f"{error.field}: ")))
+
+
+def _conflict(name: str) -> Callable[[Exception], Problem]:
+    return lambda error: Problem(409, name, f"{str(error)[0].upper()}{str(error)[1:]}.")
+
+
+def _expired(_: Exception) -> Problem:
+    detail = (
+        "Events behind this cursor are no longer kept. Read the users and groups of the directory again, "
+        "then read the events without after."
+    )
+    return Problem(410, "cursor-expired", detail)
+
+
+_TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
+    UnreadableBodyError: _unreadable,
+    InvalidValueError: _invalid_value,
+    OrganizationNotFoundError: lambda _: not_found(NO_ORGANIZATION),
+    DirectoryNotFoundError: lambda _: not_found(NO_DIRECTORY),
+    TokenNotFoundError: lambda _: not_found("The directory has no valid token of this version."),
+    KeyNotFoundError: lambda _: not_found("There is no API key of this id."),
+    ResourceMissingError: lambda _: not_found("There is no such resource in this directory, or no longer."),
+    OrganizationExistsError: _conflict("external-id-taken"),
+    OrganizationNotEmptyError: _conflict("organization-not-empty"),
+    TokensFullError: _conflict("too-many-tokens"),
+    TokenEndedError: _conflict("token-ended"),
+    CursorExpiredError: _expired,
+    DirectoryBusyError: lambda _: unavailable(1),
+    DirectoryStoreUnavailableError: lambda error: unavailable(error.retry_after),
+    StorageUnavailableError: lambda error: unavailable(error.retry_after),
+    TooManyRowsError: lambda _: Problem(400, "too-many-rows", "This search reads too much; make it narrower."),
+    TooManyMembersError: lambda _: Problem(400, "too-many-members", "The group is too large for one answer."),
+}
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """Return the problem that an error is to the caller, or None for a failure of ours."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, SecretStoreError):
+        return unavailable(getattr(error, "retry_after", None) or 5)
+    translation = _TRANSLATIONS.get(type(error))
+    return translation(error) if translation else None

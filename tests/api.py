@@ -1,0 +1,116 @@
+"""The application's backend, as tests play it: calls the API with a key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from scim.composition import Application
+from scim.directories.api_key import KeyScope
+from scim.management.problems import TYPE_PREFIX
+from scim.web import WebRequest
+from tests.service import ORIGIN, Answer, Meter, Service
+
+_LIBRARY_TEXT = r"pydantic|traceback|validation error|object at|exception|errno|input should"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClient:
+    """Calls the API with one key."""
+
+    application: Application = field(repr=False)
+    key: str
+    meter: Meter
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None, **headers: str) -> Answer:
+        return await self.send("GET", path, query=query, headers=headers)
+
+    async def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return await self.send("POST", path, body, headers=headers)
+
+    async def put(self, path: str, body: Any, **headers: str) -> Answer:
+        return await self.send("PUT", path, body, headers=headers)
+
+    async def patch(self, path: str, body: Any, **headers: str) -> Answer:
+        return await self.send("PATCH", path, body, headers=headers)
+
+    async def delete(self, path: str, **headers: str) -> Answer:
+        return await self.send("DELETE", path, headers=headers)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request; ``body`` is JSON, or bytes as they are. In header names ``_`` stands for ``-``."""
+        sent = {"authorization": f"Bearer {self.key}"}
+        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        if body is not None:
+            sent["content-type"] = "application/json"
+        sent |= {name.lower().replace("_", "-"): value for name, value in (headers or {}).items()}
+        web = WebRequest(method, f"/api/v1/{path}", query or {}, sent, content, ORIGIN)
+        before = self.meter()
+        response = await self.application.management.answer(web)
+        spent = self.meter() - before
+        parsed = json.loads(response.body) if response.body else None
+        if response.status >= 400:
+            assert response.content_type == "application/problem+json"
+            assert_problem(response.status, parsed)
+        else:
+            assert response.content_type == "application/json"
+        return Answer(response.status, parsed, response.headers, spent)
+
+    async def all_pages(self, path: str, limit: int, **query: str) -> list[Any]:
+        """Return the entries of all pages of a list."""
+        entries, after = list[Any](), ""
+        while True:
+            answer = await self.get(path, {**query, "limit": str(limit), "after": after})
+            assert answer.status == 200, answer.json
+            assert len(answer.json["data"]) <= limit
+            assert answer.json["list_metadata"]["before"] is None
+            entries += answer.json["data"]
+            after = answer.json["list_metadata"]["after"]
+            if after is None:
+                return entries
+
+    async def with_key(self, scope: KeyScope = "write", organization_id: str | None = None) -> ApiClient:
+        """Return a client with another key, whose use has been noted."""
+        made = await self.application.api_keys.create("another", scope, organization_id=organization_id)
+        return await warm(replace(self, key=made.value))
+
+    async def new_organization(self, name: str = "Contoso") -> str:
+        """Create an organization and return its id."""
+        answer = await self.post("organizations", {"name": name})
+        assert answer.status == 201, answer.json
+        return str(answer.json["id"])
+
+
+def assert_problem(status: int, body: Any) -> None:
+    """Check that an error has the form of RFC 9457 and speaks our words, not those of a library."""
+    assert body.keys() - {"errors"} == {"type", "title", "status", "detail"}, body
+    assert body["status"] == status
+    assert body["type"].startswith(TYPE_PREFIX)
+    assert not re.search(_LIBRARY_TEXT, json.dumps([body["detail"], body.get("errors")]), re.IGNORECASE), body
+
+
+async def warm(client: ApiClient) -> ApiClient:
+    """Return the client, once the process knows its key and has noted its use."""
+    assert (await client.get("organizations", {"limit": "1"})).status == 200
+    await client.application.management.key_uses.close()
+    return client
+
+
+@pytest.fixture
+async def api(service: Service) -> ApiClient:
+    """The client of a key that may do everything."""
+    made = await service.application.api_keys.create("backend", "write")
+    return await warm(ApiClient(service.application, made.value, service.meter))
