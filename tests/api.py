@@ -93,6 +93,14 @@ class ApiClient:
         assert answer.status == 201, answer.json
         return str(answer.json["id"])
 
+    async def new_directory(self, organization_id: str, **values: Any) -> dict[str, Any]:
+        """Create a directory and return it as answered."""
+        body = {"name": "Entra", "provider": "entra_id", **values}
+        answer = await self.post(f"organizations/{organization_id}/directories", body)
+        assert answer.status == 201, answer.json
+        created: dict[str, Any] = answer.json
+        return created
+
 
 def assert_problem(status: int, body: Any) -> None:
     """Check that an error has the form of RFC 9457 and speaks our words, not those of a library."""

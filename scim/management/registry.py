@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from scim.management import organizations
+from scim.management import directories, mappings, organizations, tokens
 from scim.management.operation import Operation
 from scim.management.problems import Problem, not_found
 
 PREFIX = "/api/v1/"
 
-OPERATIONS: tuple[Operation, ...] = (*organizations.OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (
+    *organizations.OPERATIONS,
+    *directories.OPERATIONS,
+    *mappings.OPERATIONS,
+    *tokens.OPERATIONS,
+)
 
 
 def find_operation(method: str, path: str) -> tuple[Operation, Mapping[str, str]]:

@@ -1,0 +1,181 @@
+"""Operations on directories."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from scim.directories.directory import Directory, is_directory_id
+from scim.management import tokens
+from scim.management.mappings import MappingAnswer, Mappings, read_mappings, shown_mappings
+from scim.management.models import Answer, Body, ListQuery, Page
+from scim.management.operation import Call, Operation
+from scim.management.organizations import Name
+from scim.management.tokens import TokenAnswer
+
+ProviderName = Literal["entra_id", "okta", "generic_scim"]
+StatusName = Literal["active", "disabled"]
+
+
+class DirectoryAnswer(Answer):
+    """A connection of an organization to an identity provider."""
+
+    id: str
+    organization_id: str
+    provider: ProviderName
+    name: str
+    status: StatusName
+    tenant_url: str = Field(description="The address to enter at the identity provider.")
+    attribute_mappings: list[MappingAnswer]
+    mapping_revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class DirectoryList(Page[DirectoryAnswer]):
+    """A page of directories."""
+
+
+class Counts(Answer):
+    """How many resources a directory has, to the last change."""
+
+    users: int
+    active_users: int
+    groups: int
+
+
+class DirectoryDetails(DirectoryAnswer):
+    """A directory with what it holds."""
+
+    counts: Counts
+    tokens: list[TokenAnswer] = Field(description="Newest first, without their values.")
+
+
+class NewDirectoryAnswer(DirectoryAnswer):
+    """A directory just created, with its token, which is shown this once."""
+
+    token: str
+
+
+class NewDirectory(Body):
+    """A directory to create."""
+
+    name: Name
+    provider: ProviderName
+    attribute_mappings: Mappings = Field(default_factory=list)
+
+
+class DirectoryChange(Body):
+    """What to change of a directory; what is absent stays as it is."""
+
+    name: Name | None = None
+    status: StatusName | None = Field(None, description="`disabled` stops SCIM within 30 seconds.")
+    attribute_mappings: Mappings | None = None
+
+
+async def create_directory(call: Call) -> NewDirectoryAnswer:
+    """Return a new directory with its token."""
+    body: NewDirectory = call.body
+    mappings = read_mappings(body.attribute_mappings)
+    made = await call.services.directories.create_directory(
+        call.organization.id, name=body.name, provider=body.provider, mappings=mappings
+    )
+    return NewDirectoryAnswer(**_form(call, made.directory), token=made.token)
+
+
+async def list_directories(call: Call) -> DirectoryList:
+    """Return a page of the directories of an organization, oldest first."""
+    after = call.start(is_directory_id)
+    page = await call.services.directories.directory_page(call.organization.id, after, call.query.limit)
+    data = [DirectoryAnswer(**_form(call, each)) for each in page.directories]
+    return DirectoryList(data=data, list_metadata=call.metadata(page.last))
+
+
+async def get_directory(call: Call) -> DirectoryDetails:
+    """Return a directory with its counts and what is told of its tokens."""
+    directory, services = call.directory, call.services
+    counts, listed = await asyncio.gather(services.counts_of(directory), services.tokens.tokens_of(directory))
+    return DirectoryDetails(
+        **_form(call, directory),
+        counts=Counts(users=counts["users"], active_users=counts["active"], groups=counts["groups"]),
+        tokens=[tokens.shown(token) for token in listed],
+    )
+
+
+async def update_directory(call: Call) -> DirectoryAnswer:
+    """Return a directory with another name, status or mappings."""
+    body: DirectoryChange = call.body
+    mappings = None if body.attribute_mappings is None else read_mappings(body.attribute_mappings)
+    changed = await call.services.directories.update_directory(
+        call.directory.id, name=body.name, status=body.status, mappings=mappings
+    )
+    return DirectoryAnswer(**_form(call, changed))
+
+
+def _form(call: Call, directory: Directory) -> dict[str, Any]:
+    return {
+        "id": directory.id,
+        "organization_id": directory.organization_id,
+        "provider": directory.provider,
+        "name": directory.name,
+        "status": directory.status,
+        "tenant_url": f"{call.base_url}/scim/v2/{directory.id}",
+        "attribute_mappings": shown_mappings(directory),
+        "mapping_revision": directory.mapping_revision,
+        "created_at": directory.created,
+        "updated_at": directory.changed,
+    }
+
+
+_OF_ORGANIZATION = "organizations/{organization_id}/directories"
+_ONE = "directories/{directory_id}"
+OPERATIONS = (
+    Operation(
+        "create_directory",
+        "POST",
+        _OF_ORGANIZATION,
+        "write",
+        "Create a directory; its token is shown once",
+        create_directory,
+        "7",
+        NewDirectoryAnswer,
+        body=NewDirectory,
+        status=201,
+        problems=(409,),
+    ),
+    Operation(
+        "list_directories",
+        "GET",
+        _OF_ORGANIZATION,
+        "read",
+        "List the directories of an organization",
+        list_directories,
+        "2, and 1 for each directory",
+        DirectoryList,
+        ListQuery,
+    ),
+    Operation(
+        "get_directory",
+        "GET",
+        _ONE,
+        "read",
+        "Get a directory with counts and tokens",
+        get_directory,
+        "3",
+        DirectoryDetails,
+    ),
+    Operation(
+        "update_directory",
+        "PATCH",
+        _ONE,
+        "write",
+        "Rename, disable or enable a directory, or replace its mappings",
+        update_directory,
+        "3",
+        DirectoryAnswer,
+        body=DirectoryChange,
+    ),
+)
