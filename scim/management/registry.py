@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from scim.management import directories, mappings, organizations, tokens
+from scim.management import directories, groups, keys, mappings, organizations, tokens, users
 from scim.management.operation import Operation
 from scim.management.problems import Problem, not_found
 
@@ -16,6 +16,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *directories.OPERATIONS,
     *mappings.OPERATIONS,
     *tokens.OPERATIONS,
+    *users.OPERATIONS,
+    *groups.OPERATIONS,
+    *keys.OPERATIONS,
 )
 
 

@@ -99,6 +99,13 @@ class ResourceStore(Protocol):
         """
         ...
 
+    async def member_page(self, group_id: str, after: str, limit: int) -> tuple[list[Member], str]:
+        """Return members of a group whose id is greater than ``after``, and the id to go on behind, empty at the end.
+
+        One storage request, and one more when groups are among them.
+        """
+        ...
+
     async def groups_of(self, user_id: str) -> list[str]:
         """Return the ids of the groups that a user is a direct member of."""
         ...

@@ -88,14 +88,14 @@ def user_attributes(directory: Directory, document: Document) -> dict[str, Any]:
 
 
 def group_profile(
-    directory: Directory, stored: StoredDocument, *, member_count: int, raw: bool = False
+    directory: Directory, stored: StoredDocument, *, member_count: int | None = None, raw: bool = False
 ) -> dict[str, Any]:
-    """Return a group's profile, without its members."""
+    """Return a group's profile, without its members; without their count where that is not known."""
     document = stored.document()
     profile = {
         **_identity(directory, stored.id),
         **group_attributes(directory, document),
-        "member_count": member_count,
+        **({} if member_count is None else {"member_count": member_count}),
         **_versions(stored),
     }
     return {**profile, "raw": document} if raw else profile

@@ -217,8 +217,23 @@ async def require_members(partition: Partition, members: Members) -> None:
 async def read_members(partition: Partition, group_id: str) -> AsyncIterator[Member]:
     """Yield the members of a group in id order; one storage request for each 1000."""
     async for row in partition.rows(keys.member_range(group_id)):
-        display = row.values.get("display")
-        yield Member(keys.last_id(row.key), str(display) if display else None)
+        yield _member(row)
+
+
+async def read_member_page(partition: Partition, group_id: str, after: str, limit: int) -> list[Member]:
+    """Return up to ``limit`` members of a group behind an id, in id order. One storage request."""
+    first, end = keys.member_range(group_id)
+    members: list[Member] = []
+    async for row in partition.rows((f"{first}{after}|" if after else first, end), page_size=limit):
+        members.append(_member(row))
+        if len(members) == limit:
+            break
+    return members
+
+
+def _member(row: Row) -> Member:
+    display = row.values.get("display")
+    return Member(keys.last_id(row.key), str(display) if display else None)
 
 
 async def read_groups_of(partition: Partition, member_id: str) -> AsyncIterator[str]:

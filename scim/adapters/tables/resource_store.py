@@ -15,6 +15,7 @@ from scim.adapters.tables.memberships import (
     MEMBERS_PER_TRANSACTION,
     change_members,
     read_groups_of,
+    read_member_page,
     read_members,
 )
 from scim.adapters.tables.partition import Partition
@@ -118,6 +119,15 @@ class TableResourceStore:
             members.append(member)
             if len(members) > limit:
                 raise TooManyMembersError
+        return await self._visible(members)
+
+    async def member_page(self, group_id: str, after: str, limit: int) -> tuple[list[Member], str]:
+        """Return members of a group behind an id, and the id to go on behind, empty at the end."""
+        members = await read_member_page(self.partition, group_id, after, limit + 1)
+        last = members[limit - 1].id if len(members) > limit else ""
+        return await self._visible(members[:limit]), last
+
+    async def _visible(self, members: list[Member]) -> list[Member]:
         visible = set(await visible_groups(self.partition, [member.id for member in members]))
         return [member for member in members if member.id in visible]
 

@@ -1,0 +1,122 @@
+"""Operations on the groups of a directory, and on who is in them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from pydantic import Field
+
+from scim.management.models import Answer, ListQuery, Page, Query
+from scim.management.operation import Call, Operation
+from scim.management.users import Profile, last_id, read_resource, search
+from scim.resources.directory_schemas import directory_schemas
+from scim.resources.identifiers import resource_name_of
+from scim.resources.profile import group_profile
+
+
+class GroupAnswer(Profile):
+    """A group as the application sees it, without its members."""
+
+
+class GroupList(Page[GroupAnswer]):
+    """A page of groups."""
+
+
+class MemberAnswer(Answer):
+    """A member of a group."""
+
+    id: str
+    type: Literal["user", "group"]
+
+
+class MemberList(Page[MemberAnswer]):
+    """A page of the members of a group."""
+
+
+class GroupQuery(Query):
+    """What to add to a group."""
+
+    raw: bool = Field(default=False, description="Whether to add the SCIM document.")
+
+
+class GroupListQuery(ListQuery):
+    """Which groups."""
+
+    display_name: str = Field("", max_length=500, description="Letter case makes no difference.")
+    external_id: str = Field("", max_length=500, description="Letter case counts.")
+    raw: bool = Field(default=False, description="Whether to add the SCIM documents.")
+
+
+async def list_groups(call: Call) -> GroupList:
+    """Return a page of groups, oldest first."""
+    schema = directory_schemas(call.directory.attribute_mappings).group
+    query: GroupListQuery = call.query
+    found = await search(call, schema, {"displayName": query.display_name, "externalId": query.external_id})
+    data = [GroupAnswer(**group_profile(call.directory, stored, raw=query.raw)) for stored in found.documents]
+    return GroupList(data=data, list_metadata=call.metadata(last_id(found)))
+
+
+async def get_group(call: Call) -> GroupAnswer:
+    """Return a group."""
+    stored = await read_resource(call, "Group", call.path["group_id"])
+    return GroupAnswer(**group_profile(call.directory, stored, raw=call.query.raw))
+
+
+async def list_members(call: Call) -> MemberList:
+    """Return a page of the members of a group, in the order of their ids."""
+    after, limit = call.start(lambda position: resource_name_of(position) is not None), call.query.limit
+    stored = await read_resource(call, "Group", call.path["group_id"])
+    members, last = await call.store.member_page(stored.id, after, limit)
+    data = [MemberAnswer(id=each.id, type="user" if each.id.startswith("usr_") else "group") for each in members]
+    return MemberList(data=data, list_metadata=call.metadata(last))
+
+
+async def list_groups_of_user(call: Call) -> GroupList:
+    """Return a page of the groups that a user is a direct member of, in the order of their ids."""
+    stored = await read_resource(call, "User", call.path["user_id"])
+    page, metadata = call.page(await call.store.groups_of(stored.id), str)
+    found = await asyncio.gather(*(call.store.read("Group", group_id) for group_id in page))
+    data = [GroupAnswer(**group_profile(call.directory, group)) for group in found if group is not None]
+    return GroupList(data=data, list_metadata=metadata)
+
+
+_ALL = "directories/{directory_id}/groups"
+OPERATIONS = (
+    Operation(
+        "list_user_groups",
+        "GET",
+        "directories/{directory_id}/users/{user_id}/groups",
+        "read",
+        "List the groups of a user",
+        list_groups_of_user,
+        "at most 4, and 1 for each group",
+        GroupList,
+        ListQuery,
+    ),
+    Operation(
+        "list_groups",
+        "GET",
+        _ALL,
+        "read",
+        "List groups, or find them by name or external id",
+        list_groups,
+        "2; found by a value 3",
+        GroupList,
+        GroupListQuery,
+    ),
+    Operation(
+        "get_group", "GET", f"{_ALL}/{{group_id}}", "read", "Get a group", get_group, "2", GroupAnswer, GroupQuery
+    ),
+    Operation(
+        "list_members",
+        "GET",
+        f"{_ALL}/{{group_id}}/members",
+        "read",
+        "List the members of a group",
+        list_members,
+        "3; with nested groups 4",
+        MemberList,
+        ListQuery,
+    ),
+)

@@ -1,0 +1,164 @@
+"""Operations on the users of a directory."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import Field
+
+from scim.management.models import Answer, ListQuery, Page, Query
+from scim.management.operation import Call, Operation
+from scim.management.problems import not_found
+from scim.resources.directory_schemas import directory_schemas
+from scim.resources.filter import parse_filter
+from scim.resources.identifiers import ResourceName, resource_name_of
+from scim.resources.profile import user_profile
+from scim.resources.schema import ResourceSchema
+from scim.resources.search import Search, SearchResult
+from scim.resources.stored_document import StoredDocument
+
+_MAX_VALUE_LENGTH = 500
+
+
+class Profile(Answer):
+    """What users and groups have in common."""
+
+    id: str
+    directory_id: str
+    organization_id: str
+    external_id: str | None
+    display_name: str | None
+    custom_attributes: dict[str, Any] = Field(description="The mapped attributes that have a value.")
+    created_at: str
+    updated_at: str
+    version: str = Field(description="Changes with every change.")
+    raw: dict[str, Any] = Field(default_factory=dict, description="The SCIM document; only on request.")
+
+
+class UserAnswer(Profile):
+    """A user as the application sees it."""
+
+    active: bool
+    email: str | None = Field(description="The primary address, else one of type work, else the first.")
+    username: str | None
+    given_name: str | None
+    family_name: str | None
+    middle_name: str | None
+    formatted_name: str | None
+    nick_name: str | None
+    title: str | None
+    user_type: str | None
+    preferred_language: str | None
+    locale: str | None
+    timezone: str | None
+    phone_number: str | None
+    employee_number: str | None
+    cost_center: str | None
+    organization: str | None
+    division: str | None
+    department: str | None
+    manager_id: str | None
+    groups: list[str] = Field(default_factory=list, description="Ids of the user's groups; only on request.")
+
+
+class UserList(Page[UserAnswer]):
+    """A page of users."""
+
+
+class UserQuery(Query):
+    """What to add to a user."""
+
+    raw: bool = Field(default=False, description="Whether to add the SCIM document.")
+    groups: bool = Field(default=False, description="Whether to add the ids of the user's groups.")
+
+
+class UserListQuery(ListQuery):
+    """Which users."""
+
+    username: str = Field("", max_length=_MAX_VALUE_LENGTH, description="Letter case makes no difference.")
+    email: str = Field("", max_length=_MAX_VALUE_LENGTH, description="An address of type work, as Entra ID sends it.")
+    external_id: str = Field("", max_length=_MAX_VALUE_LENGTH, description="Letter case counts.")
+    raw: bool = Field(default=False, description="Whether to add the SCIM documents.")
+
+
+async def list_users(call: Call) -> UserList:
+    """Return a page of users, oldest first."""
+    schema = directory_schemas(call.directory.attribute_mappings).user
+    query: UserListQuery = call.query
+    wanted = {
+        "userName": query.username,
+        'emails[type eq "work"].value': query.email,
+        "externalId": query.external_id,
+    }
+    found = await search(call, schema, wanted)
+    data = [UserAnswer(**user_profile(call.directory, stored, raw=query.raw)) for stored in found.documents]
+    return UserList(data=data, list_metadata=call.metadata(last_id(found)))
+
+
+async def get_user(call: Call) -> UserAnswer:
+    """Return a user."""
+    stored = await read_resource(call, "User", call.path["user_id"])
+    profile = user_profile(call.directory, stored, raw=call.query.raw)
+    if call.query.groups:
+        profile["groups"] = await call.store.groups_of(stored.id)
+    return UserAnswer(**profile)
+
+
+async def search(call: Call, schema: ResourceSchema, wanted: dict[str, str]) -> SearchResult:
+    """Return the page of a list of resources; of the wanted values those that are not empty must be equal."""
+    after = call.start(lambda position: resource_name_of(position) == schema.name)
+    text = " and ".join(f"{path} eq {json.dumps(value, ensure_ascii=False)}" for path, value in wanted.items() if value)
+    position = {"d": "next", "k": None, "i": after} if after else None
+    return await call.store.search(
+        Search(
+            schemas=[schema],
+            filter=parse_filter(text) if text else None,
+            count=call.query.limit,
+            start_index=None,
+            position=position,
+        )
+    )
+
+
+def last_id(found: SearchResult) -> str:
+    """Return the id behind which a list goes on, empty at its end."""
+    return str(found.next["i"]) if found.next else ""
+
+
+async def read_resource(call: Call, name: ResourceName, resource_id: str) -> StoredDocument:
+    """Return a resource of the directory.
+
+    :raises Problem: 404, when there is none of this type and id.
+    """
+    stored = await call.store.read(name, resource_id) if resource_name_of(resource_id) == name else None
+    if stored is None:
+        raise not_found(f"There is no {name.lower()} of this id in the directory.")
+    return stored
+
+
+_ALL = "directories/{directory_id}/users"
+OPERATIONS = (
+    Operation(
+        "list_users",
+        "GET",
+        _ALL,
+        "read",
+        "List users, or find them by username, email or external id",
+        list_users,
+        "2; found by a value 3",
+        UserList,
+        UserListQuery,
+    ),
+    Operation(
+        "get_user",
+        "GET",
+        f"{_ALL}/{{user_id}}",
+        "read",
+        "Get a user",
+        get_user,
+        "2; with groups at most 4",
+        UserAnswer,
+        UserQuery,
+    ),
+)
