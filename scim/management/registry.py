@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from scim.management import directories, groups, keys, mappings, organizations, tokens, users
+from scim.management import directories, events, groups, keys, mappings, organizations, tokens, users
 from scim.management.operation import Operation
 from scim.management.problems import Problem, not_found
 
@@ -18,6 +18,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *tokens.OPERATIONS,
     *users.OPERATIONS,
     *groups.OPERATIONS,
+    *events.OPERATIONS,
     *keys.OPERATIONS,
 )
 

@@ -1,0 +1,82 @@
+"""The events of a directory, in their one order."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import Field
+
+from scim.events.feed import FeedCursor
+from scim.events.rendering import rendered_event
+from scim.management.models import Answer, ListQuery
+from scim.management.operation import Call, Operation
+
+_POSITION = re.compile(r"(\d{1,18})\.(\d{1,6})", re.ASCII)
+
+
+class EventData(Answer):
+    """What an event is about: a user or a group after the change, or before its deletion, or ids of a membership."""
+
+    user: dict[str, Any] = Field(default_factory=dict, description="As a user is read, without times and version.")
+    group: dict[str, Any] = Field(default_factory=dict, description="As a group is read, without times and version.")
+    group_id: str = ""
+    user_id: str = ""
+    member_group_id: str = ""
+
+
+class EventAnswer(Answer):
+    """One committed change."""
+
+    id: str = Field(description="Unique: use it to recognise an event that was handled before.")
+    type: str
+    timestamp: str
+    organization_id: str
+    directory_id: str
+    data: EventData
+    changed: list[str] = Field(
+        default_factory=list, description="Of an update: the attributes that differ, under the profile's names."
+    )
+    previous_attributes: dict[str, Any] = Field(default_factory=dict, description="Their values before.")
+    omitted: str = Field("", description="What was left out because the change is too large.")
+
+
+class EventList(Answer):
+    """Events, oldest first."""
+
+    data: list[EventAnswer]
+    cursor: str = Field(description="Send it as `after` to have the next events, also when there are none yet.")
+    has_more: bool = Field(description="Whether there are more at this moment.")
+
+
+async def list_events(call: Call) -> EventList:
+    """Return events behind a cursor, or from the oldest one on that is kept."""
+    after = _cursor_of(call.start(lambda position: _POSITION.fullmatch(position) is not None))
+    page = await call.services.feed_of(call.directory, after, call.query.limit)
+    last = page.events[-1][0] if page.events else after
+    return EventList(
+        data=[EventAnswer(**rendered_event(call.directory, event)) for _, event in page.events],
+        cursor=call.metadata(f"{last.number}.{last.index}").after or "",
+        has_more=page.has_more,
+    )
+
+
+def _cursor_of(position: str) -> FeedCursor:
+    number, _, index = (position or "0.0").partition(".")
+    return FeedCursor(int(number), int(index))
+
+
+OPERATIONS = (
+    Operation(
+        "list_events",
+        "GET",
+        "directories/{directory_id}/events",
+        "read",
+        "Read the events",
+        list_events,
+        "3, or 4 at the end; and what relaying new changes takes",
+        EventList,
+        ListQuery,
+        problems=(410,),
+    ),
+)
