@@ -126,10 +126,27 @@ class _Commits:
     group_id: str
     operation: Operation
     """What the next transaction is known by."""
-    guard: str
-    """The state that the group's version row must be in for the next transaction."""
+    required: str
+    """The state that the caller requires the group's version row to be in before the first of them."""
     version: str = ""
     """The version after the last transaction, empty before the first."""
+    state: str = ""
+    """The state that the row must still be in for the next one, empty for any."""
+
+    @property
+    def guard(self) -> str:
+        """The condition of the next transaction on the version row."""
+        return self.state or ("*" if self.version else self.required)
+
+    def follow(self, seen: Row, *, closely: bool) -> None:
+        """Write next what differs from a state that was seen.
+
+        :param closely: Whether nobody else may change the group before all of it is written.
+        :raises LostRaceError: When the caller requires another state.
+        """
+        if not self.version and self.required not in ("*", seen.etag):
+            raise LostRaceError
+        self.state = seen.etag if closely else ""
 
     async def add(self, members: Members) -> None:
         """Add and remove members, in as many transactions as it takes."""
@@ -142,18 +159,38 @@ class _Commits:
                 *member_writes(self.group_id, part),
                 outbox_insert(self.partition, operation, events, Tally()),
             ]
-            await _commit_known_members(self.partition, writes)
-            self.version, self.guard = operation.id, "*"
+            await self._commit(writes, operation)
+
+    async def _commit(self, writes: Sequence[Write], operation: Operation) -> None:
+        try:
+            etag = (await self.partition.commit(writes))[0]
+        except TransactionRefusedError as refused:
+            etag = await self._recognised(operation) if refused.uncertain else ""
+            if not etag:
+                _raise_if_unknown(refused, writes)
+                raise
+        self.version, self.state = operation.id, etag if self.state else ""
+
+    async def _recognised(self, operation: Operation) -> str:
+        """Return the version row's state when a transaction whose answer was lost turns out to be stored, or nothing.
+
+        What is stored but no longer the last change of the group is known by its outbox row, until that is relayed.
+        """
+        row = await self.partition.read(keys.group_version(self.group_id))
+        if row is None:
+            return ""
+        if row.values["version"] != operation.id:
+            if await self.partition.read(keys.outbox(operation.id)) is None:
+                return ""
+            self.version = operation.id
+            return "" if self.state else row.etag
+        return row.etag
 
 
-async def _commit_known_members(partition: Partition, writes: Sequence[Write]) -> None:
-    try:
-        await partition.commit(writes)
-    except RowMissingError as refused:
-        unknown = unknown_member_of(refused, writes[refused.index])
-        if unknown is not None:
-            raise UnknownMembersError([unknown]) from refused
-        raise
+def _raise_if_unknown(refused: TransactionRefusedError, writes: Sequence[Write]) -> None:
+    unknown = unknown_member_of(refused, writes[refused.index])
+    if unknown is not None:
+        raise UnknownMembersError([unknown]) from refused
 
 
 def unknown_member_of(refused: TransactionRefusedError, write: Write) -> str | None:
@@ -170,8 +207,7 @@ def _raise_if_missing(refused: TransactionRefusedError, group_id: str) -> None:
 async def _change_what_differs(commits: _Commits, change: MembershipChange) -> tuple[str, bool]:
     for attempt in range(_ATTEMPTS):
         version, members = await differing_members(commits.partition, commits.group_id, change)
-        if commits.guard not in ("*", version.etag):
-            raise LostRaceError
+        commits.follow(version, closely=change.replace_all)
         if not members:
             return str(version.values["version"]), bool(commits.version)
         await require_members(commits.partition, members)
