@@ -138,7 +138,7 @@ def _other_rows(results: Results) -> Iterator[Row]:
     yield "resident memory of our process after all load", f"{results.memory.resident:.0f} MiB"
     yield "its peak", f"{results.memory.peak:.0f} MiB"
     yield "relay, CPU for each change", f"{results.relay.cpu_ms():.2f} ms"
-    yield "relay, storage requests for each change", f"{results.relay.storage_requests / results.relay.changes:.2f}"
+    yield "relay, storage requests for each change", f"{results.relay.requests():.2f}"
 
 
 def _goal_rows(results: Results) -> Iterator[Row]:

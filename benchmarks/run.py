@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from benchmarks.background import Relay
+from benchmarks.background import Background
 from benchmarks.cycle import CycleRuns, run_cycles
 from benchmarks.groups import MANY, Group, fill_group, measure_group
 from benchmarks.in_process import surface_microseconds
@@ -15,7 +15,6 @@ from benchmarks.processes import peak_mebibytes, resident_mebibytes
 from benchmarks.profiling import profile_by_layer
 from benchmarks.progress import say
 from benchmarks.results import Imports, Memory, Results, UserRuns
-from benchmarks.seeding import seed_users
 from benchmarks.servers import RunningService, our_service, reference_server
 from benchmarks.start_up import seconds_to_first_request, seconds_to_import
 
@@ -29,13 +28,13 @@ async def run(plan: Plan) -> Results:
     with our_service() as service, reference_server() as reference:
         load = _Load(plan, service, reference)
         await load.prepare()
-        sequential = await load.cycles(1, plan.cycles)
-        parallel = await load.cycles(_PARALLEL, plan.parallel_cycles)
+        sequential = await load.cycles()
+        parallel = await load.parallel_cycles()
         groups = await load.groups()
         lists = await load.lists()
-        await load.relay.close()
+        await load.background.close()
         memory = Memory(resident_mebibytes(service.app_pid), peak_mebibytes(service.app_pid))
-        requests = service.storage_requests()
+        requests, relayed = service.storage_requests(), load.background.relay_cost
     say("profiling by layer")
     profile = await profile_by_layer(plan.cycles, plan.profile_rounds)
     say("measuring the provisioning surface alone")
@@ -43,7 +42,17 @@ async def run(plan: Plan) -> Results:
     say("importing in fresh interpreters")
     imports = Imports(seconds_to_import(plan.imports), seconds_to_first_request(plan.imports))
     return Results(
-        plan, sequential, parallel, groups, lists, requests, load.relay.cost, memory, imports, surface, profile
+        plan,
+        sequential,
+        parallel,
+        groups,
+        lists,
+        requests,
+        load.background.relay_cost,
+        memory,
+        imports,
+        surface,
+        profile,
     )
 
 
@@ -56,28 +65,38 @@ class _Load:
         self._directory_ids = service.directory_ids
         self._reference = reference
         self._large_ids: Sequence[str] = ()
-        self.relay = Relay(service.connection_string)
+        self.background = Background(service.connection_string)
 
     async def prepare(self) -> None:
         """Warm the servers up, and fill the directories."""
         for server in (self._small, self._large, self._reference):
             await run_cycles(server, _WARM_UP, 1)
-        await seed_users(self._small, self._plan.small_directory)
-        self._large_ids = await seed_users(self._large, self._plan.large_directory + MANY)
+        small_id, large_id = self._directory_ids
+        say(f"filling directories of {self._plan.small_directory:,} and {self._plan.large_directory:,} users")
+        await self.background.seed(small_id, self._plan.small_directory)
+        self._large_ids = await self.background.seed(large_id, self._plan.large_directory + MANY)
         await self._settle()
 
-    async def cycles(self, concurrency: int, users: int) -> UserRuns:
-        """Return rounds of the cycle, in which the subjects take turns."""
-        runs = UserRuns(
-            CycleRuns(f"{self._plan.small_directory:,} users", concurrency),
-            CycleRuns(f"{self._plan.large_directory:,} users", concurrency),
-            CycleRuns("scim2-server in memory", concurrency),
-        )
-        servers = (self._small, self._large, self._reference)
-        for number in range(self._plan.rounds):
-            say(f"cycles at concurrency {concurrency}, round {number + 1} of {self._plan.rounds}")
+    async def cycles(self) -> UserRuns:
+        """Return rounds of the cycle, one request at a time."""
+        return await self._cycles(UserRuns(*self._subjects(1)), self._plan.cycles)
+
+    async def parallel_cycles(self) -> UserRuns:
+        """Return rounds of the cycle, 16 requests at a time."""
+        return await self._cycles(UserRuns(*self._subjects(_PARALLEL)), self._plan.parallel_cycles)
+
+    def _subjects(self, concurrency: int) -> Iterator[CycleRuns]:
+        small, large = self._plan.small_directory, self._plan.large_directory
+        for name in (f"{small:,} users", f"{large:,} users", "scim2-server in memory"):
+            yield CycleRuns(name, concurrency)
+
+    async def _cycles(self, runs: UserRuns, users: int) -> UserRuns:
+        """Let the subjects take turns in each round."""
+        servers, rounds = (self._small, self._large, self._reference), self._plan.rounds
+        for number in range(rounds):
+            say(f"cycles, {runs.small.concurrency} at once, round {number + 1} of {rounds}")
             for subject, server in zip(runs.subjects(), servers, strict=True):
-                subject.rounds.append(await run_cycles(server, users, concurrency))
+                subject.rounds.append(await run_cycles(server, users, subject.concurrency))
             await self._settle()
         return runs
 
@@ -107,4 +126,4 @@ class _Load:
     async def _settle(self) -> None:
         """Relay what the load left in the outboxes, as the service's background work does."""
         for directory_id in self._directory_ids:
-            await self.relay.catch_up(directory_id)
+            await self.background.catch_up(directory_id)
