@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -230,6 +231,31 @@ async def test_two_forced_rotations_at_once_leave_both_tokens_valid() -> None:
     outcomes = await asyncio.gather(*(world.tokens().rotate(directory_id, force=True) for _ in range(2)))
     assert [await world.accepts(directory_id, outcome.token) for outcome in outcomes] == [True, True]
     assert [token.ends_at is None for token in await world.valid(directory_id)] == [False, False, True]
+
+
+async def test_of_three_forced_rotations_at_once_one_is_refused() -> None:
+    world = TokenWorld(secrets=YieldingSecrets())
+    directory_id, _ = await world.new_directory()
+    outcomes = await asyncio.gather(
+        *(world.tokens().rotate(directory_id, force=True) for _ in range(3)), return_exceptions=True
+    )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NewToken", "NewToken", "TokensFullError"]
+    assert len(await world.valid(directory_id)) == 3
+
+
+async def test_a_rotation_that_was_ended_meanwhile_is_not_confirmed(world: TokenWorld, directory_id: str) -> None:
+    class Ending(MemorySecretStore):
+        async def set(self, *arguments: Any, **named: Any) -> str:
+            await world.store.update_directory(
+                directory_id,
+                lambda old: old.change_tokens(
+                    lambda token: replace(token, state="ended") if token.state == "creating" else token, world.time
+                ),
+            )
+            return await world.secrets.set(*arguments, **named)
+
+    with pytest.raises(TokenEndedError):
+        await world.tokens(secret_store=Ending()).rotate(directory_id)
 
 
 async def test_a_rotation_that_takes_too_long_gives_way_and_shows_nothing(world: TokenWorld, directory_id: str) -> None:

@@ -51,6 +51,11 @@ async def settle(world: TokenWorld) -> None:
     world.table.requests.clear()
 
 
+async def ends(world: TokenWorld, directory_id: str) -> list[str | None]:
+    """Return why each token ended, by its row; None for those that have not."""
+    return [token.end_reason for token in (await world.directory(directory_id)).tokens]
+
+
 # -- What operators do --------------------------------------------------
 
 
@@ -93,7 +98,7 @@ async def test_a_disabled_version_that_is_not_the_newest_ends_its_token(
     await settle(world)
     await world.secrets.disable(secret_name_of(directory_id), old.version)
     await world.watcher().watch()
-    assert not await world.accepts(directory_id, first)
+    assert await ends(world, directory_id) == ["disabled", None]
     assert await world.accepts(directory_id, new.token)
 
 
@@ -131,7 +136,9 @@ async def test_a_recovered_secret_revives_no_token(world: TokenWorld, directory_
     watcher = world.watcher()
     await world.secrets.delete(secret_name_of(directory_id))
     await watcher.watch()
-    world.pass_(minutes=1)
+    world.pass_(hours=1)
+    await world.new_directory()
+    await watcher.watch()
     world.secrets.undelete(secret_name_of(directory_id))
     await watcher.watch()
     assert not await world.accepts(directory_id, first)
@@ -178,7 +185,29 @@ async def test_what_an_operator_does_beside_a_refused_version_acts_all_the_same(
     world.pass_(hours=1)
     await world.secrets.disable(secret_name_of(directory_id), token.version)
     await watcher.watch()
-    assert not await world.accepts(directory_id, first)
+    assert await ends(world, directory_id) == ["disabled"]
+
+
+async def test_a_version_is_left_alone_while_its_rotation_is_under_way(world: TokenWorld, directory_id: str) -> None:
+    class Watched(MemorySecretStore):
+        async def set(self, *arguments: Any, **named: Any) -> str:
+            version = await world.secrets.set(*arguments, **named)
+            for _ in range(2):
+                await world.watcher().watch()
+            assert (await world.reference(directory_id)).watched
+            return version
+
+    new = await world.tokens(secret_store=Watched()).rotate(directory_id)
+    assert await world.accepts(directory_id, new.token)
+
+
+async def test_an_adopted_version_is_disabled_when_its_token_has_ended(world: TokenWorld, directory_id: str) -> None:
+    await world.operator_sets(directory_id, OPERATORS)
+    await world.watcher().watch()
+    new = await world.tokens().rotate(directory_id, overlap=timedelta(0), force=True)
+    world.pass_(days=7)
+    await world.watcher().watch()
+    assert await world.enabled(directory_id) == [new.record.version]
 
 
 async def test_secrets_of_others_and_unknown_directories_are_left_alone(world: TokenWorld, directory_id: str) -> None:
@@ -256,6 +285,7 @@ async def test_a_directory_that_fails_does_not_keep_others_waiting_and_is_looked
 
     for each in (directory_id, other):
         await world.operator_sets(each, OPERATORS)
+        world.pass_(hours=1)
     await world.watcher(secret_store=Faulty()).watch()
     assert "were not looked at" in caplog.text
     assert await world.accepts(other, OPERATORS)
