@@ -191,11 +191,15 @@ async def test_what_an_operator_does_beside_a_refused_version_acts_all_the_same(
 async def test_a_version_is_left_alone_while_its_rotation_is_under_way(world: TokenWorld, directory_id: str) -> None:
     class Watched(MemorySecretStore):
         async def set(self, *arguments: Any, **named: Any) -> str:
+            await self._rounds()
             version = await world.secrets.set(*arguments, **named)
+            await self._rounds()
+            return version
+
+        async def _rounds(self) -> None:
             for _ in range(2):
                 await world.watcher().watch()
-            assert (await world.reference(directory_id)).watched
-            return version
+                assert (await world.reference(directory_id)).watched
 
     new = await world.tokens(secret_store=Watched()).rotate(directory_id)
     assert await world.accepts(directory_id, new.token)
