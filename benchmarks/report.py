@@ -28,7 +28,8 @@ def as_text(results: Results) -> str:
 
 def _sections(results: Results) -> Iterator[str]:
     rounds = results.plan.rounds
-    yield f"{results.machine}. Times in ms; each figure is the median of {rounds} rounds; CPU is of one request.\n"
+    yield f"{results.machine}. Times in ms; each figure is the median of {rounds} rounds; CPU is of one request."
+    yield f"Load average over 15 minutes: {results.load_average:.1f}, of which the benchmark itself is 2 at most.\n"
     yield _table("The cycle, operation by operation", _OPERATION_HEAD, _operation_rows(results))
     yield _table("The cycle as a whole", _CYCLE_HEAD, _cycle_rows(results))
     yield _table("Groups", _GROUP_HEAD, _group_rows(results))
@@ -65,7 +66,17 @@ def _operation_rows(results: Results) -> Iterator[Row]:
         )
 
 
-_CYCLE_HEAD = ("subject", "at once", "cycle of six", "requests/s", "CPU", "Azurite's CPU", "CPU to scim2-server's")
+_CYCLE_HEAD = (
+    "subject",
+    "at once",
+    "cycle of six",
+    "best round",
+    "requests/s",
+    "best round",
+    "CPU",
+    "Azurite's CPU",
+    "CPU to scim2-server's",
+)
 
 
 def _cycle_rows(results: Results) -> Iterator[Row]:
@@ -79,7 +90,8 @@ def _subject_rows(users: UserRuns) -> Iterator[Row]:
         yield (
             runs.subject,
             str(runs.concurrency),
-            *(f"{runs.cycle_ms():.1f}", f"{runs.per_second():.0f}"),
+            *(f"{median(runs.cycle_ms()):.1f}", f"{min(runs.cycle_ms()):.1f}"),
+            *(f"{median(runs.per_second()):.0f}", f"{max(runs.per_second()):.0f}"),
             *(f"{median(runs.cpu_ms()):.2f}", f"{median(runs.storage_cpu_ms()):.2f}", f"{compared.median:.2f}"),
         )
 

@@ -63,6 +63,7 @@ class Results:
     surface_microseconds: dict[str, list[float]]
     profile: Profile
     machine: str = field(default_factory=lambda: f"{os.cpu_count()} cores, Python {platform.python_version()}")
+    load_average: float = field(default_factory=lambda: os.getloadavg()[2])
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ async def run(plan: Plan) -> Results:
         groups,
         lists,
         requests,
-        load.background.relay_cost,
+        relayed,
         memory,
         imports,
         surface,
