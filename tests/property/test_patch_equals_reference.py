@@ -44,6 +44,7 @@ ADDRESSED = {
 @example(ADDRESSED, [{"op": "replace", "path": "name", "value": {}}])
 @example(ADDRESSED, [{"op": "add", "value": {"name": {"givenName": None}, "title": None}}])
 @example(ADDRESSED, [{"op": "replace", "path": 'name[givenName eq "Bert"]', "value": {"familyName": "x"}}])
+@example(ADDRESSED, [{"op": "remove", "path": "roles[nothing eq 1].value"}])
 @example(ADDRESSED, [{"op": "replace", "path": USER_URN, "value": {"title": "Guide", "name.givenName": "Bea"}}])
 def test_a_patch_of_a_user_does_what_the_reference_does(user: Document, operations: list[Document]) -> None:
     ours = our_outcome(user, operations)
