@@ -278,7 +278,9 @@ async def test_a_lost_answer_between_the_parts_of_a_large_change_loses_and_repea
         return AttemptFailedError("lost", may_be_applied=True) if is_lost else None
 
     directory.table.after = lose_one
-    repeating = TableResourceStore(Partition(RetryingTable(directory.table, no_pause), DIRECTORY, ORGANIZATION), no_relay)
+    repeating = TableResourceStore(
+        Partition(RetryingTable(directory.table, no_pause), DIRECTORY, ORGANIZATION), no_relay
+    )
     version, _ = await repeating.change_members(GROUP_ID, Wanted(frozenset(POOL)).change(), begin_operation())
 
     assert_consistent(directory.rows(), set(POOL))
