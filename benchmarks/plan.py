@@ -30,11 +30,11 @@ QUICK = Plan(
     large_directory=600,
     group_sizes=(10, 500),
     rounds=2,
-    cycles=40,
+    cycles=30,
     parallel_cycles=48,
     group_repeats=16,
     list_repeats=5,
-    profile_rounds=3,
+    profile_rounds=2,
     surface_users=100,
     imports=2,
 )

@@ -8,9 +8,10 @@ from statistics import mean, median
 from typing import Any
 
 from benchmarks import cycle, groups, in_process, lists
+from benchmarks.cycle import CycleRuns
 from benchmarks.goals import goals
 from benchmarks.measuring import Measurement
-from benchmarks.results import Results, UserRuns, ratio
+from benchmarks.results import Results
 
 Row = Sequence[str]
 
@@ -56,8 +57,8 @@ _OPERATION_HEAD = (
 
 def _operation_rows(results: Results) -> Iterator[Row]:
     for label, name in {**cycle.OPERATIONS, cycle.DELETE: "DELETE (not in the cycle)"}.items():
-        alone, at_16 = results.sequential.small.of(label), results.parallel.small.of(label)
-        reference = results.sequential.reference.of(label)
+        alone, at_16 = results.sequential.first.of(label), results.parallel.first.of(label)
+        reference = results.sequential.second.of(label)
         yield (
             name,
             *(_ms(alone, "median_ms"), _ms(alone, "p95_ms"), _ms(at_16, "median_ms"), _ms(at_16, "p95_ms")),
@@ -75,25 +76,24 @@ _CYCLE_HEAD = (
     "best round",
     "CPU",
     "Azurite's CPU",
-    "CPU to scim2-server's",
+    "CPU to the next row's",
 )
 
 
 def _cycle_rows(results: Results) -> Iterator[Row]:
-    for users in (results.sequential, results.parallel):
-        yield from _subject_rows(users)
+    for compared in (results.sequential, results.parallel, results.sizes):
+        yield _runs_row(compared.first, f"{compared.cpu_ratio().median:.2f}")
+        yield _runs_row(compared.second, "1")
 
 
-def _subject_rows(users: UserRuns) -> Iterator[Row]:
-    for runs in users.subjects():
-        compared = ratio(runs.cpu_ms(), users.reference.cpu_ms())
-        yield (
-            runs.subject,
-            str(runs.concurrency),
-            *(f"{median(runs.cycle_ms()):.1f}", f"{min(runs.cycle_ms()):.1f}"),
-            *(f"{median(runs.per_second()):.0f}", f"{max(runs.per_second()):.0f}"),
-            *(f"{median(runs.cpu_ms()):.2f}", f"{median(runs.storage_cpu_ms()):.2f}", f"{compared.median:.2f}"),
-        )
+def _runs_row(runs: CycleRuns, cpu_ratio: str) -> Row:
+    return (
+        runs.subject,
+        str(runs.concurrency),
+        *(f"{median(runs.cycle_ms()):.1f}", f"{min(runs.cycle_ms()):.1f}"),
+        *(f"{median(runs.per_second()):.0f}", f"{max(runs.per_second()):.0f}"),
+        *(f"{median(runs.cpu_ms()):.2f}", f"{median(runs.storage_cpu_ms()):.2f}", cpu_ratio),
+    )
 
 
 _GROUP_HEAD = ("operation", "members", "median", "p95", "CPU", "Azurite's CPU", "storage requests")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from benchmarks.background import Background
 from benchmarks.cycle import CycleRuns, run_cycles
@@ -14,7 +14,7 @@ from benchmarks.plan import Plan
 from benchmarks.processes import peak_mebibytes, resident_mebibytes
 from benchmarks.profiling import profile_by_layer
 from benchmarks.progress import say
-from benchmarks.results import Imports, Memory, Results, UserRuns
+from benchmarks.results import Comparison, Imports, Memory, Results
 from benchmarks.servers import RunningService, our_service, reference_server
 from benchmarks.start_up import seconds_to_first_request, seconds_to_import
 
@@ -27,9 +27,10 @@ async def run(plan: Plan) -> Results:
     say("starting our service and scim2-server")
     with our_service() as service, reference_server() as reference:
         load = _Load(plan, service, reference)
-        await load.prepare()
-        sequential = await load.cycles()
-        parallel = await load.parallel_cycles()
+        await load.prepare_small()
+        sequential, parallel = await load.cycles(1, plan.cycles), await load.cycles(_PARALLEL, plan.parallel_cycles)
+        await load.prepare_large()
+        sizes = await load.sizes()
         groups = await load.groups()
         lists = await load.lists()
         await load.background.close()
@@ -45,6 +46,7 @@ async def run(plan: Plan) -> Results:
         plan,
         sequential,
         parallel,
+        sizes,
         groups,
         lists,
         requests,
@@ -67,38 +69,42 @@ class _Load:
         self._large_ids: Sequence[str] = ()
         self.background = Background(service.connection_string)
 
-    async def prepare(self) -> None:
-        """Warm the servers up, and fill the directories."""
+    async def prepare_small(self) -> None:
+        """Warm the servers up, and fill the small directory: the only one there is, as the emulator scans them all."""
         for server in (self._small, self._large, self._reference):
             await run_cycles(server, _WARM_UP, 1)
-        small_id, large_id = self._directory_ids
-        say(f"filling directories of {self._plan.small_directory:,} and {self._plan.large_directory:,} users")
-        await self.background.seed(small_id, self._plan.small_directory)
-        self._large_ids = await self.background.seed(large_id, self._plan.large_directory + MANY)
+        say(f"filling a directory of {self._plan.small_directory:,} users")
+        await self.background.seed(self._directory_ids[0], self._plan.small_directory)
         await self._settle()
 
-    async def cycles(self) -> UserRuns:
-        """Return rounds of the cycle, one request at a time."""
-        return await self._cycles(UserRuns(*self._subjects(1)), self._plan.cycles)
+    async def prepare_large(self) -> None:
+        """Fill the large directory, with users to spare who will be no members."""
+        say(f"filling a directory of {self._plan.large_directory:,} users")
+        self._large_ids = await self.background.seed(self._directory_ids[1], self._plan.large_directory + MANY)
+        await self._settle()
 
-    async def parallel_cycles(self) -> UserRuns:
-        """Return rounds of the cycle, 16 requests at a time."""
-        return await self._cycles(UserRuns(*self._subjects(_PARALLEL)), self._plan.parallel_cycles)
+    async def cycles(self, concurrency: int, users: int) -> Comparison:
+        """Return the cycle on our service and on the reference."""
+        ours = CycleRuns(f"ours, {self._plan.small_directory:,} users", concurrency)
+        theirs = CycleRuns("scim2-server in memory", concurrency)
+        await self._rounds([(ours, self._small), (theirs, self._reference)], users)
+        return Comparison(ours, theirs)
 
-    def _subjects(self, concurrency: int) -> Iterator[CycleRuns]:
-        small, large = self._plan.small_directory, self._plan.large_directory
-        for name in (f"{small:,} users", f"{large:,} users", "scim2-server in memory"):
-            yield CycleRuns(name, concurrency)
+    async def sizes(self) -> Comparison:
+        """Return the cycle in the large directory and in the small one."""
+        large = CycleRuns(f"ours, {self._plan.large_directory:,} users", 1)
+        small = CycleRuns(f"ours, {self._plan.small_directory:,} users beside them", 1)
+        await self._rounds([(large, self._large), (small, self._small)], self._plan.cycles)
+        return Comparison(large, small)
 
-    async def _cycles(self, runs: UserRuns, users: int) -> UserRuns:
-        """Let the subjects take turns in each round."""
-        servers, rounds = (self._small, self._large, self._reference), self._plan.rounds
-        for number in range(rounds):
-            say(f"cycles, {runs.small.concurrency} at once, round {number + 1} of {rounds}")
-            for subject, server in zip(runs.subjects(), servers, strict=True):
-                subject.rounds.append(await run_cycles(server, users, subject.concurrency))
+    async def _rounds(self, subjects: Sequence[tuple[CycleRuns, Server]], users: int) -> None:
+        """Let subjects take turns, so that they meet the same noise."""
+        for number in range(self._plan.rounds):
+            names = " and ".join(runs.subject for runs, _ in subjects)
+            say(f"cycles, {subjects[0][0].concurrency} at once, {names}: round {number + 1} of {self._plan.rounds}")
+            for runs, server in subjects:
+                runs.rounds.append(await run_cycles(server, users, runs.concurrency))
             await self._settle()
-        return runs
 
     async def groups(self) -> list[Group]:
         """Return the groups after all their rounds."""
