@@ -48,20 +48,20 @@ class CycleRuns:
         """Return the emulator's CPU time for a request of the cycle, by round."""
         return [mean(measured[label].storage_cpu_ms for label in OPERATIONS) for measured in self.rounds]
 
-    def cycle_ms(self) -> float:
-        """Return the time of a whole cycle for one user: the median over users, and over rounds."""
-        return median(
+    def cycle_ms(self) -> list[float]:
+        """Return the time of a whole cycle for one user, the median of the users, by round."""
+        return [
             median(map(sum, zip(*(measured[label].milliseconds for label in OPERATIONS), strict=True)))
             for measured in self.rounds
-        )
+        ]
 
-    def per_second(self) -> float:
-        """Return the requests of the cycle answered in a second: the median of the rounds."""
-        return median(
+    def per_second(self) -> list[float]:
+        """Return the requests of the cycle answered in a second, by round."""
+        return [
             sum(len(measured[label].milliseconds) for label in OPERATIONS)
             / sum(measured[label].seconds for label in OPERATIONS)
             for measured in self.rounds
-        )
+        ]
 
 
 async def run_cycles(server: Server, users: int, concurrency: int) -> Round:

@@ -34,9 +34,8 @@ def _of_size(results: Results) -> Iterator[Goal]:
     small, large = results.groups[0], results.groups[-1]
     members = ratio(large.member_change_cpu_ms(), small.member_change_cpu_ms())
     yield _goal(f"CPU of a member change, group of {large.size:,} to {small.size:,}", members, 1.3)
-    users = results.sequential
-    sizes = f"{users.large.subject} to {users.small.subject}"
-    yield _goal(f"CPU of the cycle, {sizes}", ratio(users.large.cpu_ms(), users.small.cpu_ms()), 1.3)
+    sizes = results.sizes
+    yield _goal(f"CPU of the cycle, {sizes.first.subject} to {sizes.second.subject}", sizes.cpu_ratio(), 1.3)
 
 
 def _of_start(results: Results) -> Iterator[Goal]:
@@ -45,8 +44,7 @@ def _of_start(results: Results) -> Iterator[Goal]:
 
 
 def _of_reference(results: Results) -> Iterator[Goal]:
-    users = results.sequential
-    compared = ratio(users.small.cpu_ms(), users.reference.cpu_ms())
+    compared = results.sequential.cpu_ratio()
     yield _goal("CPU of the cycle, storage client included, to scim2-server in memory", compared, 3.0)
     yield _goal("the same, as wished", compared, 1.0)
 

@@ -8,9 +8,10 @@ from statistics import mean, median
 from typing import Any
 
 from benchmarks import cycle, groups, in_process, lists
+from benchmarks.cycle import CycleRuns
 from benchmarks.goals import goals
 from benchmarks.measuring import Measurement
-from benchmarks.results import Results, UserRuns, ratio
+from benchmarks.results import Results
 
 Row = Sequence[str]
 
@@ -28,7 +29,8 @@ def as_text(results: Results) -> str:
 
 def _sections(results: Results) -> Iterator[str]:
     rounds = results.plan.rounds
-    yield f"{results.machine}. Times in ms; each figure is the median of {rounds} rounds; CPU is of one request.\n"
+    yield f"{results.machine}. Times in ms; each figure is the median of {rounds} rounds; CPU is of one request."
+    yield f"Load average over 15 minutes: {results.load_average:.1f}, of which the benchmark itself is 2 at most.\n"
     yield _table("The cycle, operation by operation", _OPERATION_HEAD, _operation_rows(results))
     yield _table("The cycle as a whole", _CYCLE_HEAD, _cycle_rows(results))
     yield _table("Groups", _GROUP_HEAD, _group_rows(results))
@@ -55,8 +57,8 @@ _OPERATION_HEAD = (
 
 def _operation_rows(results: Results) -> Iterator[Row]:
     for label, name in {**cycle.OPERATIONS, cycle.DELETE: "DELETE (not in the cycle)"}.items():
-        alone, at_16 = results.sequential.small.of(label), results.parallel.small.of(label)
-        reference = results.sequential.reference.of(label)
+        alone, at_16 = results.sequential.first.of(label), results.parallel.first.of(label)
+        reference = results.sequential.second.of(label)
         yield (
             name,
             *(_ms(alone, "median_ms"), _ms(alone, "p95_ms"), _ms(at_16, "median_ms"), _ms(at_16, "p95_ms")),
@@ -65,23 +67,33 @@ def _operation_rows(results: Results) -> Iterator[Row]:
         )
 
 
-_CYCLE_HEAD = ("subject", "at once", "cycle of six", "requests/s", "CPU", "Azurite's CPU", "CPU to scim2-server's")
+_CYCLE_HEAD = (
+    "subject",
+    "at once",
+    "cycle of six",
+    "best round",
+    "requests/s",
+    "best round",
+    "CPU",
+    "Azurite's CPU",
+    "CPU to the next row's",
+)
 
 
 def _cycle_rows(results: Results) -> Iterator[Row]:
-    for users in (results.sequential, results.parallel):
-        yield from _subject_rows(users)
+    for compared in (results.sequential, results.parallel, results.sizes):
+        yield _runs_row(compared.first, f"{compared.cpu_ratio().median:.2f}")
+        yield _runs_row(compared.second, "1")
 
 
-def _subject_rows(users: UserRuns) -> Iterator[Row]:
-    for runs in users.subjects():
-        compared = ratio(runs.cpu_ms(), users.reference.cpu_ms())
-        yield (
-            runs.subject,
-            str(runs.concurrency),
-            *(f"{runs.cycle_ms():.1f}", f"{runs.per_second():.0f}"),
-            *(f"{median(runs.cpu_ms()):.2f}", f"{median(runs.storage_cpu_ms()):.2f}", f"{compared.median:.2f}"),
-        )
+def _runs_row(runs: CycleRuns, cpu_ratio: str) -> Row:
+    return (
+        runs.subject,
+        str(runs.concurrency),
+        *(f"{median(runs.cycle_ms()):.1f}", f"{min(runs.cycle_ms()):.1f}"),
+        *(f"{median(runs.per_second()):.0f}", f"{max(runs.per_second()):.0f}"),
+        *(f"{median(runs.cpu_ms()):.2f}", f"{median(runs.storage_cpu_ms()):.2f}", cpu_ratio),
+    )
 
 
 _GROUP_HEAD = ("operation", "members", "median", "p95", "CPU", "Azurite's CPU", "storage requests")
@@ -138,7 +150,7 @@ def _other_rows(results: Results) -> Iterator[Row]:
     yield "resident memory of our process after all load", f"{results.memory.resident:.0f} MiB"
     yield "its peak", f"{results.memory.peak:.0f} MiB"
     yield "relay, CPU for each change", f"{results.relay.cpu_ms():.2f} ms"
-    yield "relay, storage requests for each change", f"{results.relay.storage_requests / results.relay.changes:.2f}"
+    yield "relay, storage requests for each change", f"{results.relay.requests():.2f}"
 
 
 def _goal_rows(results: Results) -> Iterator[Row]:

@@ -24,17 +24,33 @@ class Memory:
     peak: float
 
 
-@dataclass(slots=True)
-class UserRuns:
-    """The cycle on every subject, at one concurrency; the subjects took turns in each round."""
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """How two series compare, round by round, so that both sides of each ratio met the same noise."""
 
-    small: CycleRuns
-    large: CycleRuns
-    reference: CycleRuns
+    rounds: list[float]
 
-    def subjects(self) -> list[CycleRuns]:
-        """Return all of them."""
-        return [self.small, self.large, self.reference]
+    @property
+    def median(self) -> float:
+        """The middle of the rounds."""
+        return median(self.rounds)
+
+
+def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio:
+    """Return the ratios of two series."""
+    return Ratio([above / below for above, below in zip(numerators, denominators, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The cycle on two subjects that took turns in each round."""
+
+    first: CycleRuns
+    second: CycleRuns
+
+    def cpu_ratio(self) -> Ratio:
+        """Return how the CPU times of a request compare."""
+        return ratio(self.first.cpu_ms(), self.second.cpu_ms())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +68,12 @@ class Results:
     """All figures of one run."""
 
     plan: Plan
-    sequential: UserRuns
-    parallel: UserRuns
+    sequential: Comparison
+    """Our service with the small directory alone, and scim2-server."""
+    parallel: Comparison
+    """The same, 16 requests at once."""
+    sizes: Comparison
+    """The large directory, and the small one beside it."""
     groups: list[Group]
     lists: list[Listing]
     storage_requests: dict[str, float]
@@ -63,20 +83,4 @@ class Results:
     surface_microseconds: dict[str, list[float]]
     profile: Profile
     machine: str = field(default_factory=lambda: f"{os.cpu_count()} cores, Python {platform.python_version()}")
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """How two series compare, round by round, so that both sides of each ratio met the same noise."""
-
-    rounds: list[float]
-
-    @property
-    def median(self) -> float:
-        """The middle of the rounds."""
-        return median(self.rounds)
-
-
-def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio:
-    """Return the ratios of two series."""
-    return Ratio([above / below for above, below in zip(numerators, denominators, strict=True)])
+    load_average: float = field(default_factory=lambda: os.getloadavg()[2])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.background import Relay
+from benchmarks.background import Background
 from benchmarks.cycle import CycleRuns, run_cycles
 from benchmarks.groups import MANY, Group, fill_group, measure_group
 from benchmarks.in_process import surface_microseconds
@@ -14,8 +14,7 @@ from benchmarks.plan import Plan
 from benchmarks.processes import peak_mebibytes, resident_mebibytes
 from benchmarks.profiling import profile_by_layer
 from benchmarks.progress import say
-from benchmarks.results import Imports, Memory, Results, UserRuns
-from benchmarks.seeding import seed_users
+from benchmarks.results import Comparison, Imports, Memory, Results
 from benchmarks.servers import RunningService, our_service, reference_server
 from benchmarks.start_up import seconds_to_first_request, seconds_to_import
 
@@ -28,14 +27,15 @@ async def run(plan: Plan) -> Results:
     say("starting our service and scim2-server")
     with our_service() as service, reference_server() as reference:
         load = _Load(plan, service, reference)
-        await load.prepare()
-        sequential = await load.cycles(1, plan.cycles)
-        parallel = await load.cycles(_PARALLEL, plan.parallel_cycles)
+        await load.prepare_small()
+        sequential, parallel = await load.cycles(1, plan.cycles), await load.cycles(_PARALLEL, plan.parallel_cycles)
+        await load.prepare_large()
+        sizes = await load.sizes()
         groups = await load.groups()
         lists = await load.lists()
-        await load.relay.close()
+        await load.background.close()
         memory = Memory(resident_mebibytes(service.app_pid), peak_mebibytes(service.app_pid))
-        requests = service.storage_requests()
+        requests, relayed = service.storage_requests(), load.background.relay_cost
     say("profiling by layer")
     profile = await profile_by_layer(plan.cycles, plan.profile_rounds)
     say("measuring the provisioning surface alone")
@@ -43,7 +43,18 @@ async def run(plan: Plan) -> Results:
     say("importing in fresh interpreters")
     imports = Imports(seconds_to_import(plan.imports), seconds_to_first_request(plan.imports))
     return Results(
-        plan, sequential, parallel, groups, lists, requests, load.relay.cost, memory, imports, surface, profile
+        plan,
+        sequential,
+        parallel,
+        sizes,
+        groups,
+        lists,
+        requests,
+        relayed,
+        memory,
+        imports,
+        surface,
+        profile,
     )
 
 
@@ -56,30 +67,44 @@ class _Load:
         self._directory_ids = service.directory_ids
         self._reference = reference
         self._large_ids: Sequence[str] = ()
-        self.relay = Relay(service.connection_string)
+        self.background = Background(service.connection_string)
 
-    async def prepare(self) -> None:
-        """Warm the servers up, and fill the directories."""
+    async def prepare_small(self) -> None:
+        """Warm the servers up, and fill the small directory: the only one there is, as the emulator scans them all."""
         for server in (self._small, self._large, self._reference):
             await run_cycles(server, _WARM_UP, 1)
-        await seed_users(self._small, self._plan.small_directory)
-        self._large_ids = await seed_users(self._large, self._plan.large_directory + MANY)
+        say(f"filling a directory of {self._plan.small_directory:,} users")
+        await self.background.seed(self._directory_ids[0], self._plan.small_directory)
         await self._settle()
 
-    async def cycles(self, concurrency: int, users: int) -> UserRuns:
-        """Return rounds of the cycle, in which the subjects take turns."""
-        runs = UserRuns(
-            CycleRuns(f"{self._plan.small_directory:,} users", concurrency),
-            CycleRuns(f"{self._plan.large_directory:,} users", concurrency),
-            CycleRuns("scim2-server in memory", concurrency),
-        )
-        servers = (self._small, self._large, self._reference)
+    async def prepare_large(self) -> None:
+        """Fill the large directory, with users to spare who will be no members."""
+        say(f"filling a directory of {self._plan.large_directory:,} users")
+        self._large_ids = await self.background.seed(self._directory_ids[1], self._plan.large_directory + MANY)
+        await self._settle()
+
+    async def cycles(self, concurrency: int, users: int) -> Comparison:
+        """Return the cycle on our service and on the reference."""
+        ours = CycleRuns(f"ours, {self._plan.small_directory:,} users", concurrency)
+        theirs = CycleRuns("scim2-server in memory", concurrency)
+        await self._rounds([(ours, self._small), (theirs, self._reference)], users)
+        return Comparison(ours, theirs)
+
+    async def sizes(self) -> Comparison:
+        """Return the cycle in the large directory and in the small one."""
+        large = CycleRuns(f"ours, {self._plan.large_directory:,} users", 1)
+        small = CycleRuns(f"ours, {self._plan.small_directory:,} users beside them", 1)
+        await self._rounds([(large, self._large), (small, self._small)], self._plan.cycles)
+        return Comparison(large, small)
+
+    async def _rounds(self, subjects: Sequence[tuple[CycleRuns, Server]], users: int) -> None:
+        """Let subjects take turns, so that they meet the same noise."""
         for number in range(self._plan.rounds):
-            say(f"cycles at concurrency {concurrency}, round {number + 1} of {self._plan.rounds}")
-            for subject, server in zip(runs.subjects(), servers, strict=True):
-                subject.rounds.append(await run_cycles(server, users, concurrency))
+            names = " and ".join(runs.subject for runs, _ in subjects)
+            say(f"cycles, {subjects[0][0].concurrency} at once, {names}: round {number + 1} of {self._plan.rounds}")
+            for runs, server in subjects:
+                runs.rounds.append(await run_cycles(server, users, runs.concurrency))
             await self._settle()
-        return runs
 
     async def groups(self) -> list[Group]:
         """Return the groups after all their rounds."""
@@ -107,4 +132,4 @@ class _Load:
     async def _settle(self) -> None:
         """Relay what the load left in the outboxes, as the service's background work does."""
         for directory_id in self._directory_ids:
-            await self.relay.catch_up(directory_id)
+            await self.background.catch_up(directory_id)

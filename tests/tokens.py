@@ -137,6 +137,9 @@ class TokenWorld:
         """Set a version as ``az keyvault secret set`` does, without tags, and return it."""
         return await self.secrets.set((await self.directory(directory_id)).secret_name, value, {}, **properties)
 
+    def seconds(self) -> float:
+        return self.time.timestamp()
+
     def elapsed(self) -> float:
         return (self.time - START).total_seconds()
 

@@ -58,10 +58,11 @@ async def attempted(call: Callable[[], Awaitable[T]], pause: Pause = asyncio.sle
             raise
         except Exception as error:  # noqa: BLE001 - no error of the client or the credential may look like a defect
             failure = _failure_of(error)
-            seconds = _pause_after(failure, failures)
-            if not failure.may_pass or failures == MAX_RETRIES or max(seconds, 0) >= scope.remaining():
-                # An HTTP error holds the request, and with it the value that was to be set.
-                raise failure.error from (None if isinstance(error, HttpResponseError) else error)
+            # An HTTP error holds the request, and with it the value that was to be set: ours goes without it.
+            cause = None if isinstance(error, HttpResponseError) else error
+        seconds = _pause_after(failure, failures)
+        if not failure.may_pass or failures == MAX_RETRIES or seconds >= scope.remaining():
+            raise failure.error from cause
         failures += 1
         await pause(seconds)
 

@@ -17,6 +17,7 @@ from scim.directories.errors import (
 )
 from scim.directories.interfaces import DirectoriesPage, DirectoryPage, DirectoryStore, OrganizationPage, SecretStore
 from scim.directories.organization import Organization
+from scim.directories.token_changes import check_expiry
 
 ABANDONED_AFTER = timedelta(minutes=15)
 """A creation under way for longer is taken for one that a crash ended: a request is given up long before."""
@@ -111,18 +112,28 @@ class DirectoryService:
         await self._store.delete_organization(organization)
 
     async def create_directory(
-        self, organization_id: str, *, name: str, provider: Provider, mappings: Sequence[AttributeMapping] = ()
+        self,
+        organization_id: str,
+        *,
+        name: str,
+        provider: Provider,
+        mappings: Sequence[AttributeMapping] = (),
+        expires_at: datetime | None = None,
     ) -> NewDirectory:
         """Return a new directory with its token.
 
+        :param expires_at: When its first token expires; None for never.
         :raises InvalidValueError: When a value is malformed.
         :raises OrganizationNotFoundError: When there is no such organization.
         """
+        check_expiry(expires_at, self._now())
         token, directory = self._plan(organization_id, name, provider, tuple(mappings))
-        (record,) = directory.tokens
+        (made,) = directory.tokens
+        record = replace(made, expires_at=expires_at)
+        directory = replace(directory, tokens=(record,))
         reference = await self._store.create_directory(directory)
         tags = {FINGERPRINT_TAG: record.fingerprint}
-        version = await self._secrets.set(directory.secret_name, token, tags)
+        version = await self._secrets.set(directory.secret_name, token, tags, expires=expires_at)
         active = await self._store.update_directory(directory.id, _activation(record, version))
         await self._store.confirm_creation(reference)
         return NewDirectory(active, token)

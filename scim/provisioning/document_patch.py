@@ -18,6 +18,7 @@ from scim.provisioning.entry_selection import (
     Entry,
     appended,
     keep_entries,
+    matcher,
     merged,
     with_one_primary,
     with_sub_attribute,
@@ -138,6 +139,8 @@ def _remove(document: Document, path: AttributePath, value: Any) -> None:
     if path.urn is None and path.attribute.name in _IGNORED:
         return
     _refuse_impossible(path)
+    if path.value_filter is not None:
+        matcher(path)  # A filter that fits no entry is refused, also where there are no entries.
     holder = document if path.urn is None else document.get(path.urn)
     if isinstance(holder, dict) and path.key in holder:
         _remove_from(holder, path, value)

@@ -19,7 +19,7 @@ Entry = dict[str, Any]
 
 def write_selected(holder: Entry, path: AttributePath, value: Any) -> None:
     """Write into the entries a filter selects; where none matches, create the entry it describes (Entra expects it)."""
-    matches = _matcher(path)
+    matches = matcher(path)
     current = holder.get(path.key)
     items = list(current) if isinstance(current, list) else []
     selected = [matches(item) for item in items]
@@ -42,7 +42,11 @@ def keep_entries(holder: Entry, path: AttributePath, items: list[Any]) -> None:
         holder.pop(path.key, None)
 
 
-def _matcher(path: AttributePath) -> Callable[[Any], bool]:
+def matcher(path: AttributePath) -> Callable[[Any], bool]:
+    """Return the test for the entries that a path selects.
+
+    :raises InvalidFilterException: When its filter fits no entry of the attribute.
+    """
     if path.value_filter is None or path.attribute is None:
         raise InvalidPathException(detail=f"{path.text} selects no entries.")
     return compile_entry_filter(path.value_filter, path.attribute, path.text)
@@ -71,7 +75,7 @@ def _described_entry(path: AttributePath, value: Any) -> Entry | None:
         if (sub := path.attribute.sub_attribute(name) or Attribute(name, "string", lenient=True))
     }
     entry = _changed_entry(start, path, value)
-    if not _matcher(path)(entry):
+    if not matcher(path)(entry):
         raise InvalidValueException(detail=f"The value contradicts the filter of {path.text}.")
     return entry
 
@@ -158,7 +162,7 @@ def _is_reference(attribute: Attribute) -> bool:
 
 def without_selected(items: list[Any], path: AttributePath) -> list[Any]:
     """Return a multi-valued attribute without what a path selects: entries, or one sub-attribute of them."""
-    matches = _matcher(path) if path.value_filter is not None else lambda _: True
+    matches = matcher(path) if path.value_filter is not None else lambda _: True
     attribute = path.attribute
     if path.sub is None or attribute is None:
         return [item for item in items if not matches(item)]

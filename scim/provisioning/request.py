@@ -73,14 +73,22 @@ class ScimRequest:
 
         :raises PreconditionFailedException: With what to do.
         """
-        if_match = EntityTags.parse(self.web.headers.get("if-match"))
+        self._require_match(stored)
         if_none_match = EntityTags.parse(self.web.headers.get("if-none-match"))
-        etag = version_tag(stored.version)
-        if (if_match and not if_match.matches(etag)) or (if_none_match and if_none_match.matches(etag)):
+        if if_none_match and if_none_match.matches(version_tag(stored.version)):
+            raise changed_since()
+
+    def _require_match(self, stored: StoredDocument) -> None:
+        if_match = EntityTags.parse(self.web.headers.get("if-match"))
+        if if_match and not if_match.matches(version_tag(stored.version)):
             raise changed_since()
 
     def is_unmodified(self, stored: StoredDocument) -> bool:
-        """Tell whether a GET can be answered with 304: the caller has this version."""
+        """Tell whether a GET can be answered with 304: the caller has this version.
+
+        :raises PreconditionFailedException: When If-Match names another version (RFC 9110 §13.2.2).
+        """
+        self._require_match(stored)
         if_none_match = EntityTags.parse(self.web.headers.get("if-none-match"))
         return if_none_match is not None and if_none_match.matches(version_tag(stored.version))
 

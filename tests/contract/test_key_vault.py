@@ -268,7 +268,8 @@ async def test_no_error_and_no_log_line_holds_a_value(
     server: KeyVaultServer, store: KeyVaultSecretStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    for fault in (Fault(403), Fault(400), Fault(500, times=4), Fault(200, drop=True, times=20)):
+    faults = (Fault(403), Fault(400), Fault(409), Fault(500, times=4), Fault(200, drop=True, times=20))
+    for fault in faults:
         server.faults[:] = [fault]
         with pytest.raises(SecretStoreError) as caught:
             await store.set(NAME, TOKEN, {})
@@ -278,11 +279,16 @@ async def test_no_error_and_no_log_line_holds_a_value(
     assert TOKEN not in caplog.text + repr(store)
 
 
-def everything_in(error: BaseException | None) -> str:
-    if error is None:
-        return ""
-    held = {name: getattr(value, "__dict__", value) for name, value in vars(error).items()}
-    return f"{error!r} {held!r} {everything_in(error.__cause__)}"
+def everything_in(thing: object, depth: int = 8) -> str:
+    """Return what an error holds, in all that it leads to."""
+    parts = [repr(thing)]
+    if depth and thing is not None and not isinstance(thing, (str, bytes, int, float)):
+        held = list(getattr(thing, "__dict__", {}).values())
+        held += list(thing.values()) if isinstance(thing, dict) else []
+        if isinstance(thing, BaseException):
+            held += [thing.__cause__, thing.__context__]
+        parts += [everything_in(each, depth - 1) for each in held]
+    return " ".join(parts)
 
 
 def test_importing_and_opening_costs_nothing() -> None:

@@ -77,6 +77,16 @@ class MemorySecretStore:
         """Return the versions of a secret, deleted or not, for assertions."""
         return [properties for properties, _ in self._versions.get(name.lower(), {}).values()]
 
+    def enable(self, name: str, version: str) -> None:
+        """Enable a version, as an operator may."""
+        properties, value = self._find(name, version)
+        self._versions[name.lower()][version] = (replace(properties, enabled=True), value)
+        self._updated[name.lower()] = self.now()
+
+    def undelete(self, name: str) -> None:
+        """Recover a secret with its versions as they were, as an operator may."""
+        self._deleted.discard(name.lower())
+
     def count(self, method: str) -> int:
         """Return how often a method was called."""
         return sum(call == method for call, _ in self.calls)

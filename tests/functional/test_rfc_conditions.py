@@ -77,6 +77,17 @@ async def test_a_read_of_a_known_version_answers_304(scim: ScimClient) -> None:
         assert (await scim.get(path, if_none_match=OUTDATED)).status == 200
 
 
+async def test_a_read_minds_the_version_it_names(scim: ScimClient) -> None:
+    paths = [f"/Users/{(await scim.new_user('anna'))['id']}", f"/Groups/{(await scim.new_group('Team'))['id']}"]
+
+    for path in paths:
+        etag = (await scim.get(path)).etag
+        assert (await scim.get(path, if_match=etag)).status == 200
+        assert (await scim.get(path, if_match="*")).status == 200
+        assert (await scim.get(path, if_match=OUTDATED)).status == 412
+        assert (await scim.get(path, if_match=etag, if_none_match=etag)).status == 304
+
+
 async def test_a_write_needs_the_version_it_names(scim: ScimClient) -> None:
     user_id = (await scim.new_user("anna"))["id"]
     group_id = (await scim.new_group("Team"))["id"]

@@ -96,6 +96,18 @@ async def test_adding_and_removing_up_to_30_members_costs_one_request(scim: Scim
     assert (removed.status, removed.storage_requests) == (204, 1)
 
 
+async def test_adding_100_members_costs_five_requests_and_removing_them_four(scim: ScimClient) -> None:
+    """One proves that all of them exist, then one for each 30."""
+    members = await scim.new_users(100)
+    group_id = (await scim.new_group("Team"))["id"]
+
+    added = await scim.patch(f"/Groups/{group_id}", add_members(*members))
+    removed = await scim.patch(f"/Groups/{group_id}", remove_members(*members))
+
+    assert (added.status, added.storage_requests) == (204, 5)
+    assert (removed.status, removed.storage_requests) == (204, 4)
+
+
 @pytest.mark.parametrize("number", [1, 14, 30])
 async def test_members_already_there_or_gone_are_looked_up_one_by_one(scim: ScimClient, number: int) -> None:
     """One transaction that is refused, the version and each member (docs/decisions/0004), one that writes the rest."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from scim.resources.schema import USER_URN
 from tests.property.documents import Document, users
 from tests.property.patch_differences import DIFFERENCES, REFUSED, USER, Difference
 from tests.property.patch_reference import (
@@ -23,8 +24,28 @@ from tests.property.patches import MEMBER_IDS, member_operations, user_operation
 PROFILE = settings(max_examples=200, deadline=None)
 
 
+ADDRESSED = {
+    "schemas": [USER_URN],
+    "userName": "anna",
+    "name": {"givenName": "Anna", "familyName": "Berg"},
+    "emails": [{"value": "a", "type": "work", "primary": True}, {"value": "b"}, {"value": "c", "type": "home"}],
+}
+
+
 @PROFILE
 @given(user=users, operations=st.lists(user_operations, min_size=1, max_size=3))
+@example(ADDRESSED, [{"op": "replace", "path": 'emails[type ne "work"].primary', "value": True}])
+@example(ADDRESSED, [{"op": "replace", "path": 'emails[value eq "b"].primary', "value": "True"}])
+@example(ADDRESSED, [{"op": "replace", "path": "emails[value pr]", "value": {"value": "d", "primary": True}}])
+@example(ADDRESSED, [{"op": "replace", "path": "emails.primary", "value": True}])
+@example(ADDRESSED, [{"op": "add", "path": "emails", "value": [{"value": "C", "type": "HOME"}]}])
+@example(ADDRESSED, [{"op": "remove", "path": "emails", "value": [{"value": "C", "type": "HOME"}]}])
+@example(ADDRESSED, [{"op": "replace", "path": "name", "value": {"givenName": None}}])
+@example(ADDRESSED, [{"op": "replace", "path": "name", "value": {}}])
+@example(ADDRESSED, [{"op": "add", "value": {"name": {"givenName": None}, "title": None}}])
+@example(ADDRESSED, [{"op": "replace", "path": 'name[givenName eq "Bert"]', "value": {"familyName": "x"}}])
+@example(ADDRESSED, [{"op": "remove", "path": "roles[nothing eq 1].value"}])
+@example(ADDRESSED, [{"op": "replace", "path": USER_URN, "value": {"title": "Guide", "name.givenName": "Bea"}}])
 def test_a_patch_of_a_user_does_what_the_reference_does(user: Document, operations: list[Document]) -> None:
     ours = our_outcome(user, operations)
 

@@ -141,6 +141,15 @@ async def test_a_directory_is_created_with_a_token_that_only_the_secret_store_ho
     assert created.token not in everything + repr(created)
 
 
+async def test_a_first_token_may_expire(world: World, organization: Organization) -> None:
+    service, expiry = world.service(), NOW + timedelta(days=90)
+    created = await service.create_directory(organization.id, name="Entra", provider="entra_id", expires_at=expiry)
+    assert len(created.directory.valid_tokens(expiry - timedelta(seconds=1))) == 1
+    assert created.directory.valid_tokens(expiry) == ()
+    (version,) = await world.secrets.list_versions(created.directory.secret_name)
+    assert version.expires == expiry
+
+
 async def test_a_directory_is_listed_with_its_organization_and_for_the_sweep(
     world: World, organization: Organization
 ) -> None:
@@ -170,6 +179,7 @@ async def test_a_creation_costs_six_storage_requests_and_one_secret(world: World
     [
         {"name": " ", "provider": "entra_id"},
         {"name": "Entra", "provider": "ping"},
+        {"name": "Entra", "provider": "okta", "expires_at": NOW},
         {"name": "Entra", "provider": "okta", "mappings": [MAPPING] * (MAX_MAPPINGS + 1)},
     ],
 )

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from scim.adapters.tables import keys
 from scim.adapters.tables.directory_index import read_index
 from scim.adapters.tables.relay import BLOCK_SIZE, relay
 from scim.resources.identifiers import begin_operation
@@ -32,6 +33,14 @@ async def test_a_full_block_ends_behind_every_id_in_it(monkeypatch: pytest.Monke
 
     blocks = (await read_index(directory.partition)).maps["User"].blocks
     assert [(block.first_id, block.count) for block in blocks] == [("", 3), (f"usr_{10:032x}", 1)]
+
+
+async def test_a_map_without_its_first_block_does_not_keep_events_from_the_feed() -> None:
+    directory = FilledDirectory()
+    await directory.put(keys.page_map("User", f"usr_{9:032x}"), count=0)
+    await create(directory, 1)
+    assert await relay(directory.partition) == 1
+    assert directory.keys("f|") == [keys.feed(1)]
 
 
 async def test_blocks_count_what_lies_in_them_whatever_the_order_of_ids(monkeypatch: pytest.MonkeyPatch) -> None:

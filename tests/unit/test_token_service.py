@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -231,6 +233,31 @@ async def test_two_forced_rotations_at_once_leave_both_tokens_valid() -> None:
     assert [token.ends_at is None for token in await world.valid(directory_id)] == [False, False, True]
 
 
+async def test_of_three_forced_rotations_at_once_one_is_refused() -> None:
+    world = TokenWorld(secrets=YieldingSecrets())
+    directory_id, _ = await world.new_directory()
+    outcomes = await asyncio.gather(
+        *(world.tokens().rotate(directory_id, force=True) for _ in range(3)), return_exceptions=True
+    )
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["NewToken", "NewToken", "TokensFullError"]
+    assert len(await world.valid(directory_id)) == 3
+
+
+async def test_a_rotation_that_was_ended_meanwhile_is_not_confirmed(world: TokenWorld, directory_id: str) -> None:
+    class Ending(MemorySecretStore):
+        async def set(self, *arguments: Any, **named: Any) -> str:
+            await world.store.update_directory(
+                directory_id,
+                lambda old: old.change_tokens(
+                    lambda token: replace(token, state="ended") if token.state == "creating" else token, world.time
+                ),
+            )
+            return await world.secrets.set(*arguments, **named)
+
+    with pytest.raises(TokenEndedError):
+        await world.tokens(secret_store=Ending()).rotate(directory_id)
+
+
 async def test_a_rotation_that_takes_too_long_gives_way_and_shows_nothing(world: TokenWorld, directory_id: str) -> None:
     class SlowSecrets(MemorySecretStore):
         async def set(self, *arguments: Any, **named: Any) -> str:
@@ -371,6 +398,22 @@ async def test_rotating_a_deleted_secret_recovers_its_name_and_none_of_its_token
     assert world.events.types == ["token.ended", "token.rotated"]
 
 
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(7))
+async def test_after_a_crash_while_a_name_is_recovered_a_repetition_works_and_revives_nothing(
+    world: TokenWorld, directory_id: str, first: str, at: int, *, after: bool
+) -> None:
+    """Steps: watch list, intent, refused secret, end of the old tokens, recovery, secret, confirmation."""
+    await world.secrets.delete((await world.directory(directory_id)).secret_name)
+    with suppress(CrashError):
+        await world.crashing_tokens(at, after=after).rotate(directory_id, rotation_id="r-1")
+    again = await world.tokens().rotate(directory_id, rotation_id="r-1")
+    for _ in range(2):
+        await world.watcher().watch()
+    assert [await world.accepts(directory_id, token) for token in (first, again.token)] == [False, True]
+    assert await world.enabled(directory_id) == [again.record.version]
+
+
 async def test_a_name_that_cannot_be_recovered_is_told(world: TokenWorld, directory_id: str) -> None:
     class Unrecoverable(MemorySecretStore):
         async def recover(self, name: str) -> None:
@@ -466,6 +509,43 @@ async def test_a_crash_of_a_revocation_is_completed_by_the_watcher_or_a_repetiti
     assert not await world.accepts(directory_id, first)
     await world.watcher().watch()
     assert await world.enabled(directory_id) == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(6))
+async def test_a_crash_while_everything_is_revoked_is_completed_by_the_watcher_or_a_repetition(
+    world: TokenWorld, directory_id: str, first: str, at: int, *, after: bool
+) -> None:
+    new = await world.tokens().rotate(directory_id)
+    try:
+        await world.crashing_tokens(at, after=after).revoke_all(directory_id)
+    except CrashError:
+        assert at < 4
+    if (at, after) < (1, True):
+        await world.tokens().revoke_all(directory_id)
+    assert [await world.accepts(directory_id, token) for token in (first, new.token)] == [False, False]
+    await world.watcher().watch()
+    assert await world.enabled(directory_id) == []
+    assert sorted(world.events.types) == ["token.revoked", "token.revoked", "token.rotated"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("number", range(5))
+async def test_an_outage_at_any_storage_request_of_a_revocation_is_mended_by_repeating_it(
+    world: TokenWorld, directory_id: str, first: str, number: int, *, lost: bool
+) -> None:
+    (token,) = await world.valid(directory_id)
+    fault = fail_at(number)
+    world.table.before, world.table.after = (None, fault) if lost else (fault, None)
+    try:
+        await world.tokens().revoke(directory_id, token.version)
+    except DirectoryStoreUnavailableError:
+        assert number < 3
+    world.table.before = world.table.after = None
+    await world.tokens().revoke(directory_id, token.version)
+    assert not await world.accepts(directory_id, first)
+    assert await world.enabled(directory_id) == []
+    assert world.events.types == ["token.revoked"]
 
 
 async def test_an_outage_of_the_secret_store_does_not_stop_a_revocation(

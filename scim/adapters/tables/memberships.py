@@ -11,6 +11,7 @@ from scim.adapters.tables import keys
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
+    MAX_TRANSACTION_WRITES,
     Row,
     RowExistsError,
     RowMissingError,
@@ -92,48 +93,104 @@ async def change_members(
 ) -> tuple[str, bool]:
     """Add and remove members, and return the group's version and whether anything changed.
 
-    One storage request for up to 30 members that are all new, or all there; otherwise the rows are looked up first
-    and only what differs is written, in transactions of 30. Members already there or already gone are no error.
+    One storage request for each 30 members that are all new, or all there, and one more for each 100 when there are
+    more than 30. Where some are there or gone already, which is no error, the rows are looked up one by one and only
+    what differs is written.
 
     :param guard: The state the group's version row must be in.
     :raises ResourceMissingError: When the group does not exist.
     :raises UnknownMembersError: When a member to add does not exist; then nothing was changed.
     :raises LostRaceError: When the guard does not hold, or others kept changing the same members.
     """
+    commits = _Commits(partition, group_id, operation, guard)
     wanted = Members(change.added, change.removed)
-    if not change.replace_all and 0 < len(wanted) <= MEMBERS_PER_TRANSACTION:
+    if wanted and not change.replace_all:
+        await require_members(partition, wanted)
         try:
-            await _commit(partition, group_id, wanted, operation, version_merge(group_id, operation, guard))
+            await commits.add(wanted)
         except (RowExistsError, RowMissingError) as refused:
             _raise_if_missing(refused, group_id)
         except TransactionRefusedError as refused:
-            if guard != "*":
+            if commits.guard != "*":
                 raise LostRaceError from refused
         else:
-            return operation.id, True
-    return await _change_what_differs(partition, group_id, change, operation, guard)
+            return commits.version, True
+    return await _change_what_differs(commits, change)
 
 
-async def _commit(
-    partition: Partition,
-    group_id: str,
-    members: Members,
-    operation: Operation,
-    version: Write,
-) -> None:
-    events = membership_events(group_id, [member.id for member in members.added], members.removed)
-    writes = [version, *member_writes(group_id, members), outbox_insert(partition, operation, events, Tally())]
-    await _commit_known_members(partition, writes)
+@dataclass(slots=True)
+class _Commits:
+    """The transactions by which one request changes a group's members, each a step in the group's versions."""
+
+    partition: Partition
+    group_id: str
+    operation: Operation
+    """What the next transaction is known by."""
+    required: str
+    """The state that the caller requires the group's version row to be in before the first of them."""
+    version: str = ""
+    """The version after the last transaction, empty before the first."""
+    state: str = ""
+    """The state that the row must still be in for the next one, empty for any."""
+
+    @property
+    def guard(self) -> str:
+        """The condition of the next transaction on the version row."""
+        return self.state or ("*" if self.version else self.required)
+
+    def follow(self, seen: Row, *, closely: bool) -> None:
+        """Write next what differs from a state that was seen.
+
+        :param closely: Whether nobody else may change the group before all of it is written.
+        :raises LostRaceError: When the caller requires another state.
+        """
+        if not self.version and self.required not in ("*", seen.etag):
+            raise LostRaceError
+        self.state = seen.etag if closely else ""
+
+    async def add(self, members: Members) -> None:
+        """Add and remove members, in as many transactions as it takes."""
+        for part in members.parts():
+            # One that is refused may have been applied all the same: its id is not used again.
+            operation, self.operation = self.operation, begin_operation(after=self.operation.id)
+            events = membership_events(self.group_id, [member.id for member in part.added], part.removed)
+            writes = [
+                version_merge(self.group_id, operation, self.guard),
+                *member_writes(self.group_id, part),
+                outbox_insert(self.partition, operation, events, Tally()),
+            ]
+            await self._commit(writes, operation)
+
+    async def _commit(self, writes: Sequence[Write], operation: Operation) -> None:
+        try:
+            etag = (await self.partition.commit(writes))[0]
+        except TransactionRefusedError as refused:
+            etag = await self._recognised(operation) if refused.uncertain else ""
+            if not etag:
+                _raise_if_unknown(refused, writes)
+                raise
+        self.version, self.state = operation.id, etag if self.state else ""
+
+    async def _recognised(self, operation: Operation) -> str:
+        """Return the version row's state when a transaction whose answer was lost turns out to be stored, or nothing.
+
+        What is stored but no longer the last change of the group is known by its outbox row, until that is relayed.
+        """
+        row = await self.partition.read(keys.group_version(self.group_id))
+        if row is None:
+            return ""
+        if row.values["version"] != operation.id:
+            if await self.partition.read(keys.outbox(operation.id)) is None:
+                return ""
+            self.version = operation.id
+            return "" if self.state else row.etag
+        return row.etag
 
 
-async def _commit_known_members(partition: Partition, writes: Sequence[Write]) -> None:
-    try:
-        await partition.commit(writes)
-    except RowMissingError as refused:
-        unknown = unknown_member_of(refused, writes[refused.index])
-        if unknown is not None:
-            raise UnknownMembersError([unknown]) from refused
-        raise
+def _raise_if_unknown(refused: TransactionRefusedError, writes: Sequence[Write]) -> None:
+    unknown = unknown_member_of(refused, writes[refused.index])
+    if unknown is not None:
+        raise UnknownMembersError([unknown]) from refused
 
 
 def unknown_member_of(refused: TransactionRefusedError, write: Write) -> str | None:
@@ -147,27 +204,20 @@ def _raise_if_missing(refused: TransactionRefusedError, group_id: str) -> None:
         raise ResourceMissingError(group_id) from refused
 
 
-async def _change_what_differs(
-    partition: Partition, group_id: str, change: MembershipChange, operation: Operation, guard: str
-) -> tuple[str, bool]:
-    committed = ""
+async def _change_what_differs(commits: _Commits, change: MembershipChange) -> tuple[str, bool]:
     for attempt in range(_ATTEMPTS):
-        version, members = await differing_members(partition, group_id, change)
-        if guard not in ("*", version.etag) and not committed:
-            raise LostRaceError
-        if not len(members):
-            return committed or str(version.values["version"]), bool(committed)
-        await require_members(partition, members)
+        version, members = await differing_members(commits.partition, commits.group_id, change)
+        commits.follow(version, closely=change.replace_all)
+        if not members:
+            return str(version.values["version"]), bool(commits.version)
+        await require_members(commits.partition, members)
         try:
-            for part in members.parts():
-                etag = "*" if committed else guard
-                await _commit(partition, group_id, part, operation, version_merge(group_id, operation, etag))
-                committed, operation = operation.id, begin_operation(after=operation.id)
+            await commits.add(members)
         except TransactionRefusedError as refused:
-            _raise_if_missing(refused, group_id)
+            _raise_if_missing(refused, commits.group_id)
             await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
         else:
-            return committed, True
+            return commits.version, True
     raise LostRaceError
 
 
@@ -201,17 +251,22 @@ async def _present(partition: Partition, group_id: str, member_ids: Sequence[str
 async def require_members(partition: Partition, members: Members) -> None:
     """Refuse a change that needs several transactions before the first one when a member does not exist.
 
-    A change of one transaction needs no look: touching the anchors fails it as a whole.
+    All anchors are touched, 100 in a storage request; where that is refused, they are read to name who is unknown.
+    A change of one transaction touches them itself.
 
     :raises UnknownMembersError: Naming the members.
     """
     if len(members) <= MEMBERS_PER_TRANSACTION:
         return
     anchors = [keys.anchor(member.id) for member in members.added]
-    found = await partition.read_many(anchors)
-    unknown = [keys.last_id(key) for key in anchors if key not in found]
-    if unknown:
-        raise UnknownMembersError(unknown)
+    try:
+        for start in range(0, len(anchors), MAX_TRANSACTION_WRITES):
+            await partition.commit([merge(key, {}) for key in anchors[start : start + MAX_TRANSACTION_WRITES]])
+    except TransactionRefusedError as refused:
+        found = await partition.read_many(anchors)
+        unknown = [keys.last_id(key) for key in anchors if key not in found]
+        if unknown:
+            raise UnknownMembersError(unknown) from refused
 
 
 async def read_members(partition: Partition, group_id: str) -> AsyncIterator[Member]:

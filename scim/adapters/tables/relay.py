@@ -136,7 +136,8 @@ def _map_writes(index: DirectoryIndex, tallies: Sequence[Tally], name: ResourceN
 
 
 def _holder(first_ids: Sequence[str], resource_id: str) -> str:
-    return next(first_id for first_id in reversed(first_ids) if first_id <= resource_id)
+    # A map that lost its first block must not keep events from the feed: a repair sets it right.
+    return next((first_id for first_id in reversed(first_ids) if first_id <= resource_id), first_ids[0])
 
 
 def _changed_blocks(stored: dict[str, int], counts: dict[str, int], name: ResourceName) -> Iterator[Write]:

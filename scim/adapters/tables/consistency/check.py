@@ -41,7 +41,8 @@ async def check_directory(partition: Partition, progress: Progress = no_progress
     """Return everything that is wrong in a directory; writes may go on meanwhile.
 
     All rows are read once, and once more where the two sides of something differ; what seems wrong then is looked at
-    again before it is reported. It takes less than 100 MiB, however large the directory is.
+    again before it is reported. Memory does not grow with the directory: a process of 61 MiB checked 702,000 rows;
+    where very much is wrong it may become some 150 MiB.
     """
     return (await examine(partition, progress)).violations
 

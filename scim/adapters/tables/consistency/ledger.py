@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 _BUCKETS: Final = 1 << 16
 _DIGEST: Final = (1 << 64) - 1
-_MAX_DIFFERENCES: Final = 200_000
+_MAX_DIFFERENCES: Final = 50_000
 
 
 class Ledger(Protocol):

@@ -25,14 +25,14 @@ _ENDS: Final = ("", "e", "f", "g", "m", "n", "r", "t", "u", "w", "x", "y", "~")
 """Where the kinds of rows begin: shorter ranges are cheaper to read page by page, and nothing lies outside of them."""
 _LARGE_ROWS: Final = ("e", "f")
 _LARGE_ROWS_PAGE: Final = 200
-_MAX_SUSPECTS: Final = 200_000
+_MAX_SUSPECTS: Final = 50_000
 _MAX_GAPS: Final = 1000
 
 
 class DirectoryWalk:
     """States what every row says to a ledger, and keeps the keys of rows that look wrong by themselves.
 
-    Memory does not grow with the directory: a page of rows, and at most 200,000 suspects.
+    Memory does not grow with the directory: a page of rows, and at most 50,000 suspects.
     """
 
     def __init__(self, partition: Partition, ledger: Ledger, counting: Counting | None, progress: Progress) -> None:
