@@ -115,12 +115,12 @@ async def replace_group(
     guard = before.members_etag if guarded else "*"
     if part is None:
         return await change_members(partition, before.id, change, operation, guard=guard)
-    first, is_all = Members(), True
+    first, others = Members(), MembershipChange()
     if change:
         version, members = await differing_members(partition, before.id, change)
         await require_members(partition, members)
         first = next(members.parts(), Members())
-        is_all = len(first) == len(members)
+        others = _remaining(change, members, first)
         if change.replace_all and not guarded:
             guard = version.etag  # Who is to go was told by the members there were.
     events = [*part.events, *membership_events(before.id, [member.id for member in first.added], first.removed)]
@@ -131,9 +131,18 @@ async def replace_group(
         outbox_insert(partition, operation, events, part.tally),
     ]
     await commit_replace(partition, writes, before.id, operation, "displayName")
-    if is_all:
+    if not others:
         return operation.id, True
-    return await _change_others(partition, before.id, change, operation, guarded=guarded), True
+    return await _change_others(partition, before.id, others, operation, guarded=guarded), True
+
+
+def _remaining(change: MembershipChange, members: Members, done: Members) -> MembershipChange:
+    """Return what is left to do; replacing all is left as a whole, since others may change the members meanwhile."""
+    removed = [member_id for member_id in members.removed if member_id not in done.removed]
+    added = [member for member in members.added if member not in done.added]
+    if change.replace_all and (removed or added):
+        return change
+    return MembershipChange({**dict.fromkeys(removed), **{member.id: member for member in added}})
 
 
 async def _change_others(

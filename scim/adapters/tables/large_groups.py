@@ -159,6 +159,9 @@ async def announce_members(partition: Partition, group_id: str) -> None:
         except TransactionRefusedError:
             lost += 1
             await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter, not a secret
+        else:
+            if is_all:
+                return
 
 
 async def _announced(partition: Partition, group_id: str) -> tuple[Row | None, Row | None]:

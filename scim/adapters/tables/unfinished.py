@@ -67,28 +67,32 @@ async def _finish(partition: Partition, row: Row) -> None:
     if kind == ANNOUNCING:
         await announce_members(partition, resource_id)
     elif kind == LEAVING:
-        await _finish_leaving(partition, resource_id)
+        await _finish_leaving(partition, row)
     elif await _clear(partition, resource_id):
         await _forget(partition, row)
 
 
-async def _finish_leaving(partition: Partition, user_id: str) -> None:
-    user = await read_user(partition, user_id)
+async def _finish_leaving(partition: Partition, row: Row) -> None:
+    user = await read_user(partition, keys.last_id(row.key))
     if user is not None:
         try:
             await delete_user(partition, user)
         except (LostRaceError, ResourceMissingError):
             return  # Another request is at it; what it leaves is found by the next sweep.
-    row = await partition.read(keys.unfinished(user_id))
-    if row is not None:
-        await _forget(partition, row)
+    await _forget(partition, row)
 
 
-async def _forget(partition: Partition, row: Row) -> None:
-    try:
-        await partition.commit([delete(row.key, row.etag)])
-    except TransactionRefusedError:
-        return  # Another machine finished it first.
+async def _forget(partition: Partition, finished: Row) -> None:
+    """Take the mark from what is finished; its state may have changed, since whoever relies on it touches it."""
+    for _ in range(_ATTEMPTS):
+        row = await partition.read(finished.key)
+        if row is None or row.values["kind"] != finished.values["kind"]:
+            return
+        try:
+            await partition.commit([delete(row.key, row.etag)])
+        except TransactionRefusedError:
+            continue
+        return
 
 
 async def _clear(partition: Partition, group_id: str) -> bool:
