@@ -1,6 +1,6 @@
 # Everything a developer runs. Needs git, Python 3.11 or later and make; the rest is installed here, under .venv and .local.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast bench lint format types imports conformance package check clean
+.PHONY: help install run test test-fast resilience bench lint format types imports conformance package check clean
 
 # The first Python that is new enough; `make PYTHON=python3.13 …` names another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -34,7 +34,7 @@ test: install ## Run the whole suite, with its own Azurite in memory
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-fast: install ## Run the suite without the tests that take minutes
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow and not resilience" $(ARGS)
 
 lint: $(INSTALLED) ## Check style and format
 	@$(BIN)/ruff check .
@@ -51,6 +51,9 @@ imports: $(INSTALLED) ## Check that packages import in one direction only
 	@$(BIN)/lint-imports
 
 check: lint types imports test ## Run every check and the suite
+
+resilience: install ## Fail storage at every call, kill processes, let them race; ARGS='-m "resilience and not slow"' for minutes
+	@$(BIN)/python -m pytest -m resilience tests/resilience $(ARGS)
 
 bench: install ## Measure the service beside scim2-server; ARGS=--quick for a minute, --json FILE for every figure
 	@$(BIN)/python -m benchmarks $(ARGS)

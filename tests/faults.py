@@ -114,6 +114,23 @@ def drop_before_send() -> Fault:
     return fault
 
 
+def drop_before_commit() -> Fault:
+    """The connection breaks when the request is on its way: storage does not act, but nobody can know."""
+    return _vanish("dropped on its way")
+
+
+def time_out_before_commit() -> Fault:
+    """Storage neither acts nor answers in time, and nobody can know that it did not act."""
+    return _vanish("timed out on its way")
+
+
+def _vanish(reason: str) -> Fault:
+    async def fault(request: StorageRequest, send: Send) -> StorageResponse:
+        raise ConnectionLostError(reason, sent=True)
+
+    return fault
+
+
 def drop_after_commit() -> Fault:
     """Storage acts, and the connection breaks before its answer arrives."""
     return _lose("dropped after it was sent")
