@@ -18,8 +18,6 @@ from tests.resilience.soundness import assert_sound
 from tests.resilience.stock import at_once
 from tests.resilience.user_writes import USER_WRITES
 
-pytestmark = pytest.mark.resilience
-
 WRITES: dict[str, WriteKind] = USER_WRITES | GROUP_WRITES | BACKGROUND_WRITES
 
 
@@ -50,7 +48,7 @@ async def test_a_write_survives_every_fault_at_every_step(directory: Open, kind:
     await survives(directory, kind, list(quick_occurrences(calls)))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", WRITES, indirect=True)
 async def test_a_write_survives_every_fault_at_every_storage_call(directory: Open, kind: WriteKind) -> None:

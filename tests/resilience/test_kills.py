@@ -20,8 +20,6 @@ from tests.resilience.mortal import Mortal
 from tests.resilience.soundness import age_unfinished, assert_sound
 from tests.resilience.stock import Stock
 
-pytestmark = pytest.mark.resilience
-
 Ready = Callable[[str], Awaitable[Deed]]
 Survive = Callable[[str, int], Awaitable[bool]]
 LEFT = {
@@ -98,7 +96,7 @@ async def test_an_operation_is_completed_after_a_kill(survive: Survive, name: st
     assert await survive(name, 1 if name == "DELETE group" else 2)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", DEEDS)
 async def test_an_operation_is_completed_after_a_kill_behind_any_transaction(survive: Survive, name: str) -> None:
     transaction = 1
@@ -130,7 +128,7 @@ async def test_the_relay_is_completed_after_kills(mortal: Mortal, rows: Behind, 
     await assert_sound(rows.application, rows.partition)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", LEFT)
 async def test_what_a_kill_left_is_finished_by_processes_that_are_killed_too(
     mortal: Mortal, rows: Behind, ready: Ready, kind: str

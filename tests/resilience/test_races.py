@@ -7,14 +7,10 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-import pytest
-
 from tests.resilience.hosts import Behind, HostClient, Reply
 from tests.resilience.soundness import all_rows, assert_sound, events_of
 from tests.resilience.stock import unique
 from tests.service import add_members, group, user
-
-pytestmark = pytest.mark.resilience
 
 AT_ONCE = 16
 
