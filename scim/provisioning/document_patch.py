@@ -5,14 +5,15 @@ Works on the stored JSON: values that no schema declares obey the same operation
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scim2_models import InvalidPathException, MutabilityException
 
 from scim.provisioning.attribute_paths import AttributePath
-from scim.provisioning.document_reader import Document, read_for
+from scim.provisioning.document_reader import Document, read_for, require_complete
+from scim.provisioning.documents import attributes_of, complete_document
 from scim.provisioning.entry_identity import named_by
 from scim.provisioning.entry_selection import (
     Entry,
@@ -25,6 +26,8 @@ from scim.provisioning.entry_selection import (
     without_selected,
     write_selected,
 )
+from scim.resources.schema import ResourceSchema
+from scim.resources.stored_document import StoredDocument
 from scim.resources.values import ABSENT
 
 _IGNORED = frozenset({"schemas", "password"})
@@ -38,6 +41,18 @@ class PatchOperation:
     op: str
     path: AttributePath
     value: Any = None
+
+
+def patched_document(stored: StoredDocument, operations: Iterable[PatchOperation], schema: ResourceSchema) -> Document:
+    """Return a resource's document after operations, complete and ready to be stored.
+
+    :raises SCIMException: When an operation cannot be applied, or what is left lacks a required attribute.
+    """
+    attributes = attributes_of(stored.document())
+    for operation in operations:
+        apply_operation(attributes, operation)
+    require_complete(attributes, schema)
+    return complete_document(attributes, stored.id, schema)
 
 
 def apply_operation(document: Document, operation: PatchOperation) -> None:

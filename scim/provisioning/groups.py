@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from scim2_models import InvalidValueException
 
 from scim.provisioning.answers import no_content, resource_answer, shown_text
-from scim.provisioning.document_patch import PatchOperation, apply_operation
-from scim.provisioning.document_reader import Document, read_resource, require_complete
-from scim.provisioning.documents import attributes_of, complete_document, same_document
+from scim.provisioning.document_patch import patched_document
+from scim.provisioning.document_reader import Document, read_resource
+from scim.provisioning.documents import complete_document, same_document
 from scim.provisioning.membership_patch import read_members, split_members
 from scim.provisioning.patch_request import read_patch
 from scim.provisioning.races import decided_anew
@@ -65,13 +65,14 @@ async def patch_group(request: ScimRequest, group_id: str) -> WebResponse:
 
     Microsoft asks for a 204 without body (RFC 7644 §3.5.2 allows both).
     """
-    projection = request.projection(request.provider.group)
-    asked, operations = split_members(read_patch(request.payload, request.provider.group))
+    schema = request.provider.group
+    projection = request.projection(schema)
+    asked, operations = split_members(read_patch(request.payload, schema))
     change = _possible(group_id, asked)
     if change and not operations and not request.is_conditional:
         version = await _change_members(request, group_id, change)
     else:
-        version = await _change(request, group_id, change, lambda stored: _patched(request, stored, operations))
+        version = await _change(request, group_id, change, lambda stored: patched_document(stored, operations, schema))
     if projection.is_default:
         return no_content(version)
     return await _answer(request, await existing_group(request, group_id), projection)
@@ -142,15 +143,6 @@ async def _change(
         return version
 
     return await decided_anew(attempt)
-
-
-def _patched(request: ScimRequest, stored: StoredDocument, operations: Sequence[PatchOperation]) -> Document:
-    schema = request.provider.group
-    attributes = attributes_of(stored.document())
-    for operation in operations:
-        apply_operation(attributes, operation)
-    require_complete(attributes, schema)
-    return complete_document(attributes, stored.id, schema)
 
 
 async def _answer(request: ScimRequest, stored: StoredDocument, projection: Projection) -> WebResponse:

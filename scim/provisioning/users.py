@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from scim.provisioning.answers import no_content, resource_answer, shown_text
-from scim.provisioning.document_patch import PatchOperation, apply_operation
-from scim.provisioning.document_reader import Document, read_resource, require_complete
-from scim.provisioning.documents import attributes_of, complete_document, same_document
+from scim.provisioning.document_patch import patched_document
+from scim.provisioning.document_reader import Document, read_resource
+from scim.provisioning.documents import complete_document, same_document
 from scim.provisioning.patch_request import read_patch
 from scim.provisioning.races import decided_anew
 from scim.provisioning.request import ScimRequest, version_tag
@@ -49,7 +49,7 @@ async def replace_user(request: ScimRequest, user_id: str) -> WebResponse:
 async def patch_user(request: ScimRequest, user_id: str) -> WebResponse:
     """Apply PATCH operations to a user (RFC 7644 §3.5.2) and answer 200 with it."""
     operations = read_patch(request.payload, request.provider.user)
-    return await _change(request, user_id, lambda stored: _patched(request, stored, operations))
+    return await _change(request, user_id, lambda stored: patched_document(stored, operations, request.provider.user))
 
 
 async def delete_user(request: ScimRequest, user_id: str) -> WebResponse:
@@ -88,15 +88,6 @@ async def _change(request: ScimRequest, user_id: str, change: Callable[[StoredDo
 
     stored = await decided_anew(attempt)
     return resource_answer(200, await _text(request, stored, projection), stored, request)
-
-
-def _patched(request: ScimRequest, stored: StoredDocument, operations: Sequence[PatchOperation]) -> Document:
-    schema = request.provider.user
-    attributes = attributes_of(stored.document())
-    for operation in operations:
-        apply_operation(attributes, operation)
-    require_complete(attributes, schema)
-    return complete_document(attributes, stored.id, schema)
 
 
 async def _text(request: ScimRequest, stored: StoredDocument, projection: Projection) -> str:
