@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scim.local_host.api_access import ApiAccess
 from scim.local_host.directories import DirectoryAccess
 
 
@@ -17,6 +18,7 @@ class Announcement:
 
     base_url: str
     directories: Sequence[DirectoryAccess]
+    api: ApiAccess
     storage: str
     app_pids: Sequence[int]
     azurite_pids: Sequence[int]
@@ -28,6 +30,7 @@ class Announcement:
         """Write one line for a program."""
         line: dict[str, Any] = {
             **self.directories[0].to_json(),
+            **self.api.to_json(),
             "base_url": self.base_url,
             "storage": self.storage,
             "pids": {"app": list(self.app_pids), "azurite": list(self.azurite_pids)},
@@ -46,9 +49,12 @@ Its data is {self.data}.
 
   Tenant URL     {first.tenant_url}
   Secret Token   {first.token}
+  API            {self.api.api_url}
+  API key        {self.api.api_key}
 
 Try it:
   curl -H 'Authorization: Bearer {first.token}' '{first.tenant_url}/Users'
+  curl -H 'Authorization: Bearer {self.api.api_key}' '{self.api.api_url}/directories/{first.directory_id}'
 
 Ctrl-C stops everything.
 """

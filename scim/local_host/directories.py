@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from scim.composition import Application
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory
 from scim.directories.errors import DirectoryNotFoundError
 from scim.directories.service import DirectoryService
+from scim.local_host.demo_record import DemoRecord
 
 # The attributes that the recorded requests of Entra's validator send beyond the standard ones.
 _MAPPINGS = (AttributeMapping("tag", "urn:ietf:params:scim:schemas:extension:CustomExtensionName:2.0:User:tag"),)
+_RECORDED = "directory_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class DirectoryAccess:
     tenant_url: str
     token: str
     directory_id: str
+    organization_id: str
 
     def to_json(self) -> dict[str, str]:
         """Return the JSON form."""
@@ -36,30 +37,22 @@ async def create_directories(application: Application, count: int, base_url: str
     return [await _create(directories, organization.id, base_url) for _ in range(count)]
 
 
-async def open_demo_directory(application: Application, record: Path, base_url: str) -> DirectoryAccess:
-    """Return the directory that a file remembers, or a new one where that is gone or has no token left."""
+async def open_demo_directory(application: Application, record: DemoRecord, base_url: str) -> DirectoryAccess:
+    """Return the directory that a record remembers, or a new one where that is gone or has no token left."""
     directory = await _remembered(application.directories, record)
     token = await application.directories.current_token(directory) if directory else None
     if directory and token:
         return _access(base_url, directory, token)
     (created,) = await create_directories(application, 1, base_url)
-    _remember(record, created.directory_id)
+    record.keep(_RECORDED, created.directory_id)
     return created
 
 
-async def _remembered(directories: DirectoryService, record: Path) -> Directory | None:
+async def _remembered(directories: DirectoryService, record: DemoRecord) -> Directory | None:
     try:
-        return await directories.get_directory(_read(record))
-    except (FileNotFoundError, DirectoryNotFoundError):
+        return await directories.get_directory(record.get(_RECORDED))
+    except DirectoryNotFoundError:
         return None
-
-
-def _read(record: Path) -> str:
-    return str(json.loads(record.read_text(encoding="utf-8"))["directory_id"])
-
-
-def _remember(record: Path, directory_id: str) -> None:
-    record.write_text(json.dumps({"directory_id": directory_id}), encoding="utf-8")
 
 
 async def _create(directories: DirectoryService, organization_id: str, base_url: str) -> DirectoryAccess:
@@ -70,4 +63,4 @@ async def _create(directories: DirectoryService, organization_id: str, base_url:
 
 
 def _access(base_url: str, directory: Directory, token: str) -> DirectoryAccess:
-    return DirectoryAccess(f"{base_url}/scim/v2/{directory.id}", token, directory.id)
+    return DirectoryAccess(f"{base_url}/scim/v2/{directory.id}", token, directory.id, directory.organization_id)

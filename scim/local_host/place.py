@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from scim.local_host.demo_record import DemoRecord
+
 PROJECT = Path(__file__).parents[2]
 
 
@@ -30,9 +32,9 @@ class Place:
         return self.folder / "secrets.json"
 
     @property
-    def demo_record(self) -> Path:
-        """Which directory is the demo directory."""
-        return self.folder / "demo.json"
+    def demo_record(self) -> DemoRecord:
+        """Which directory is the demo directory, and the key of the API."""
+        return DemoRecord(self.folder / "demo.json")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from datetime import timedelta
 from scim.composition import Application, application
 from scim.local_host import core_tools
 from scim.local_host.announcement import Announcement
+from scim.local_host.api_access import ApiAccess, create_api_access, open_demo_api_access
 from scim.local_host.azurite import Azurite, start_azurite
 from scim.local_host.azurite.install import to_stderr
 from scim.local_host.directories import DirectoryAccess, create_directories, open_demo_directory
@@ -36,6 +37,12 @@ class _Storage:
     connection_string: str
     azurite_pids: Sequence[int]
     description: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    directories: Sequence[DirectoryAccess]
+    api: ApiAccess
 
 
 def run(options: Options) -> None:
@@ -99,11 +106,11 @@ class _LocalRun:
         service = application()
         try:
             await service.prepare_storage()
-            directories = await self._open_directories(service)
+            opened = _Opened(await self._open_directories(service), await self._open_api(service))
             if self._uses_core_tools():
-                await self._serve_with_core_tools(directories)
+                await self._serve_with_core_tools(opened)
             else:
-                await self._serve_ourselves(directories)
+                await self._serve_ourselves(opened)
         finally:
             await service.close()
 
@@ -113,22 +120,28 @@ class _LocalRun:
             return await create_directories(service, self._options.directories, public_url)
         return [await open_demo_directory(service, self._place.demo_record, public_url)]
 
+    async def _open_api(self, service: Application) -> ApiAccess:
+        public_url = os.environ[PUBLIC_BASE_URL]
+        if self._options.ephemeral:
+            return await create_api_access(service, public_url)
+        return await open_demo_api_access(service, self._place.demo_record, public_url)
+
     def _uses_core_tools(self) -> bool:
         if self._options.host is None:
             return not self._options.ephemeral and core_tools.are_installed()
         return self._options.host == "func"
 
-    async def _serve_with_core_tools(self, directories: list[DirectoryAccess]) -> None:
+    async def _serve_with_core_tools(self, opened: _Opened) -> None:
         self._listener.close()
         async with core_tools.func_start(PROJECT, self._port, self._stopping) as process:
-            self._announce(directories, process.pid, "func start (Azure Functions Core Tools)")
+            self._announce(opened, process.pid, "func start (Azure Functions Core Tools)")
             await self._stopping.wait()
 
-    async def _serve_ourselves(self, directories: list[DirectoryAccess]) -> None:
+    async def _serve_ourselves(self, opened: _Opened) -> None:
         app = importlib.import_module("function_app").app
         host = DevelopmentHost(app, self._host_settings(), os.environ)
         name = "our development host (not for production)"
-        await host.run(self._listener, self._stopping, lambda: self._announce(directories, os.getpid(), name))
+        await host.run(self._listener, self._stopping, lambda: self._announce(opened, os.getpid(), name))
 
     def _host_settings(self) -> HostSettings:
         settings = read_host_settings(PROJECT / "host.json")
@@ -137,11 +150,12 @@ class _LocalRun:
         seldom = min(_EPHEMERAL_POLLING, settings.queues.max_polling_interval)
         return replace(settings, queues=replace(settings.queues, max_polling_interval=seldom))
 
-    def _announce(self, directories: list[DirectoryAccess], app_pid: int, host_name: str) -> None:
+    def _announce(self, opened: _Opened, app_pid: int, host_name: str) -> None:
         storage = self._storage
         announcement = Announcement(
             base_url=self._base_url,
-            directories=directories,
+            directories=opened.directories,
+            api=opened.api,
             storage=storage.connection_string,
             app_pids=[app_pid],
             azurite_pids=storage.azurite_pids,

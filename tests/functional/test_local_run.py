@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -47,6 +48,14 @@ def scim(ready: dict[str, Any], method: str, path: str, body: Any = None) -> tup
             return error.code, json.load(error)
 
 
+def api(ready: dict[str, Any], path: str) -> tuple[int, dict[str, Any]]:
+    request = urllib.request.Request(
+        f"{ready['api_url']}/{path}", headers={"Authorization": f"Bearer {ready['api_key']}"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return response.status, json.load(response)
+
+
 def exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -83,6 +92,13 @@ def test_the_directory_of_an_ephemeral_run_has_the_extension_that_entra_is_set_u
         assert (status, created[urn]) == (201, {"tag": "701"})
 
 
+def test_an_ephemeral_run_says_how_its_api_is_called() -> None:
+    with started_host("--ephemeral", "--port", "0") as (_, ready):
+        assert ready["api_url"] == f"{ready['base_url']}/api/v1"
+        status, directory = api(ready, f"directories/{ready['directory_id']}")
+        assert (status, directory["organization_id"]) == (200, ready["organization_id"])
+
+
 def test_azurite_stops_even_when_the_host_is_killed() -> None:
     with started_host("--ephemeral", "--port", "0") as (process, ready):
         table_port = int(ready["storage"].partition("TableEndpoint=http://127.0.0.1:")[2].partition("/")[0])
@@ -95,13 +111,16 @@ def test_azurite_stops_even_when_the_host_is_killed() -> None:
     assert eventually(refused)
 
 
-def test_a_second_run_has_the_same_directory_token_and_data(tmp_path: Path) -> None:
+def test_a_second_run_has_the_same_directory_token_key_and_data(tmp_path: Path) -> None:
     arguments = ("--host", "own", "--port", "0", "--data", str(tmp_path / "data"), "--log-level", "ERROR")
     with started_host(*arguments) as (process, first):
         assert scim(first, "POST", "/Users", USER)[0] == 201
         stop(process)
     with started_host(*arguments) as (process, second):
-        assert (second["directory_id"], second["token"]) == (first["directory_id"], first["token"])
+        for name in ("organization_id", "directory_id", "token", "api_key"):
+            assert second[name] == first[name]
+        assert api(second, f"organizations/{second['organization_id']}")[0] == 200
+        assert stat.S_IMODE((tmp_path / "data" / "demo.json").stat().st_mode) == 0o600
         assert scim(second, "GET", "/Users")[1]["totalResults"] == 1
         stop(process)
 

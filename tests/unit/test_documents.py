@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from scim.local_host.announcement import Announcement
+from scim.local_host.api_access import ApiAccess
 from scim.local_host.directories import DirectoryAccess
 from tests.documents import PROJECT, Document, document, project_documents
 
@@ -148,7 +149,8 @@ def test_the_readme_shows_what_a_start_prints(capsys: pytest.CaptureFixture[str]
     base_url = "http://127.0.0.1:7071"
     Announcement(
         base_url=base_url,
-        directories=[DirectoryAccess(f"{base_url}/scim/v2/dir_…", "scimdt_…", "dir_…")],
+        directories=[DirectoryAccess(f"{base_url}/scim/v2/dir_…", "scimdt_…", "dir_…", "org_…")],
+        api=ApiAccess(f"{base_url}/api/v1", "scimak_…"),
         storage="",
         app_pids=[],
         azurite_pids=[],
