@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import pytest
@@ -112,3 +113,24 @@ async def test_a_membership_of_very_many_is_answered_by_cursor(
 
     assert (refused.status, refused.json["scimType"]) == (400, "tooMany")
     assert ids([first, *others]) == ids([first, *others_by_lookup]) == [*created[:15], created[19]]
+
+
+async def test_a_long_search_lets_other_requests_have_their_turn(
+    scim: ScimClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scim.new_users(64)
+    monkeypatch.setattr("scim.adapters.tables.search.ScanBudget", ScanBudget)
+    turns, others_wait = 0, True
+
+    async def other() -> None:
+        nonlocal turns
+        while others_wait:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(other())
+    assert await scim.find("title pr") == []
+    others_wait = False
+    await waiting
+
+    assert turns >= 64 // 16

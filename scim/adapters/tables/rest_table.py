@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -23,6 +24,7 @@ from scim.adapters.tables.limits import check_payload, check_transaction, is_pos
 from scim.adapters.tables.table import Row, RowPage, StorageUnavailableError, Write
 from scim.adapters.tables.transport import ConnectionLostError, StorageRequest, StorageResponse, Transport
 
+_DECODED_AT_ONCE: Final = 100
 _OK: Final = 200
 _CREATED: Final = frozenset({201, 204})
 _ACCEPTED: Final = 202
@@ -104,7 +106,7 @@ class RestTable:
         response = await self._send("GET", f"{self._path}()", f"?{query}")
         if response.status != _OK:
             raise _failure(response)
-        rows = [decode_entity(entity, select) for entity in _decoded(response)["value"]]
+        rows = await _rows(_decoded(response)["value"], select)
         return RowPage(rows, _continuation(response.headers))
 
     async def _send(
@@ -122,6 +124,16 @@ class RestTable:
         if response.status == _UNAUTHORIZED:
             self._authorization.forget()
         return response
+
+
+async def _rows(entities: Sequence[dict[str, Any]], select: Sequence[str]) -> list[Row]:
+    """Return the rows of a page; between parts of a long one other requests of the process have their turn."""
+    rows: list[Row] = []
+    for start in range(0, len(entities), _DECODED_AT_ONCE):
+        if start:
+            await asyncio.sleep(0)
+        rows += [decode_entity(entity, select) for entity in entities[start : start + _DECODED_AT_ONCE]]
+    return rows
 
 
 def _decoded(response: StorageResponse) -> dict[str, Any]:

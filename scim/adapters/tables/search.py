@@ -88,7 +88,7 @@ async def _scan(partition: Partition, search: Search, matcher: Matcher) -> list[
     """Return all matches by reading every resource, within the budget of a request."""
     budget, found = ScanBudget(), []
     async for stored in forwards(partition, _names(search), "", _SCAN_PAGE):
-        if not budget.spend(stored):
+        if not await budget.spend(stored):
             raise TooManyRowsError
         match = await matcher.match(stored)
         if match is not None:
@@ -148,7 +148,7 @@ async def _collect(
                 return page, page[-1].id, True
             page.append(stored)
         last = stored.id
-        if not budget.spend(stored):
+        if not await budget.spend(stored):
             return page, last, True
     return page, last, False
 
