@@ -55,7 +55,7 @@ check: lint types imports test ## Run every check and the suite
 resilience: install ## Fail storage at every call of every write, kill processes between transactions: every case
 	@$(BIN)/python -m pytest -m "" tests/resilience $(ARGS)
 
-bench: install ## Measure the service beside scim2-server; ARGS=--quick for a minute, --json FILE for every figure
+bench: install ## Measure the service beside scim2-server; ARGS=--quick for a minute, --users 100000 for size alone
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 conformance: install ## Run the public SCIM checks of ../shared/conformance, where they are

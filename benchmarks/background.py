@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.groups import Group
 from scim.adapters.tables import keys
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
@@ -17,7 +19,7 @@ from scim.maintenance.progress import Progress
 from scim.resources.storage_scope import storage_scope
 from scim.settings import Settings, StorageSettings
 
-_SECONDS = 600
+_SECONDS = 3600
 
 
 @dataclass(slots=True)
@@ -49,7 +51,18 @@ class Background:
         """Add users to a directory, and return the ids of all that it has."""
         with storage_scope(_SECONDS):
             await seed(self._application, directory_id, users, (), Progress(sys.stderr))
-            rows = (await self._partition(directory_id)).rows(keys.document_range("User"), select=("RowKey",))
+        return await self._ids(directory_id)
+
+    async def fill(self, directory_id: str, users: int, groups: Sequence[int]) -> tuple[list[str], list[Group]]:
+        """Add users, and groups of the first of them; return the ids of all users, and the groups, small ones first."""
+        with storage_scope(_SECONDS):
+            result = await seed(self._application, directory_id, users, groups, Progress(sys.stderr))
+        found = [Group(size, f"/Groups/{group_id}", None) for group_id, size in result.groups.items()]
+        return await self._ids(directory_id), sorted(found, key=lambda group: group.size)
+
+    async def _ids(self, directory_id: str) -> list[str]:
+        rows = (await self._partition(directory_id)).rows(keys.document_range("User"), select=("RowKey",))
+        with storage_scope(_SECONDS):
             return [keys.last_id(row.key) async for row in rows]
 
     async def catch_up(self, directory_id: str) -> None:

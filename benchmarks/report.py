@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from statistics import mean, median
 from typing import Any
 
 from benchmarks import cycle, groups, in_process, lists
 from benchmarks.cycle import CycleRuns
-from benchmarks.goals import goals
+from benchmarks.goals import Goal, goals
 from benchmarks.measuring import Measurement
 from benchmarks.results import Results
 
@@ -31,14 +31,14 @@ def _sections(results: Results) -> Iterator[str]:
     rounds = results.plan.rounds
     yield f"{results.machine}. Times in ms; each figure is the median of {rounds} rounds; CPU is of one request."
     yield f"Load average over 15 minutes: {results.load_average:.1f}, of which the benchmark itself is 2 at most.\n"
-    yield _table("The cycle, operation by operation", _OPERATION_HEAD, _operation_rows(results))
-    yield _table("The cycle as a whole", _CYCLE_HEAD, _cycle_rows(results))
-    yield _table("Groups", _GROUP_HEAD, _group_rows(results))
-    yield _table("Lists of 100 users", _LIST_HEAD, _list_rows(results))
-    yield _table("Where the CPU time of a request of the cycle goes", ("layer", "ms", "share"), _layer_rows(results))
-    yield _table("The provisioning surface alone", ("operation", "µs of CPU"), _surface_rows(results))
-    yield _table("Start, memory, background", ("what", "figure"), _other_rows(results))
-    yield _table("Goals", ("figure", "reached", "rounds", "limit", ""), _goal_rows(results))
+    yield table("The cycle, operation by operation", _OPERATION_HEAD, _operation_rows(results))
+    yield table("The cycle as a whole", _CYCLE_HEAD, _cycle_rows(results))
+    yield table("Groups", _GROUP_HEAD, _group_rows(results))
+    yield table("Lists of 100 users", _LIST_HEAD, _list_rows(results))
+    yield table("Where the CPU time of a request of the cycle goes", ("layer", "ms", "share"), _layer_rows(results))
+    yield table("The provisioning surface alone", ("operation", "µs of CPU"), _surface_rows(results))
+    yield table("Start, memory, background", ("what", "figure"), _other_rows(results))
+    yield table("Goals", ("figure", "reached", "rounds", "limit", ""), goal_rows(goals(results)))
 
 
 _OPERATION_HEAD = (
@@ -61,9 +61,14 @@ def _operation_rows(results: Results) -> Iterator[Row]:
         reference = results.sequential.second.of(label)
         yield (
             name,
-            *(_ms(alone, "median_ms"), _ms(alone, "p95_ms"), _ms(at_16, "median_ms"), _ms(at_16, "p95_ms")),
-            *(_ms(alone, "cpu_ms"), _ms(alone, "storage_cpu_ms"), _count(results, label)),
-            *(_ms(reference, "median_ms"), _ms(reference, "cpu_ms")),
+            *(
+                milliseconds(alone, "median_ms"),
+                milliseconds(alone, "p95_ms"),
+                milliseconds(at_16, "median_ms"),
+                milliseconds(at_16, "p95_ms"),
+            ),
+            *(milliseconds(alone, "cpu_ms"), milliseconds(alone, "storage_cpu_ms"), _count(results, label)),
+            *(milliseconds(reference, "median_ms"), milliseconds(reference, "cpu_ms")),
         )
 
 
@@ -106,8 +111,8 @@ def _group_rows(results: Results) -> Iterator[Row]:
             yield (
                 name,
                 f"{group.size:,}",
-                *(_ms(measured, "median_ms"), _ms(measured, "p95_ms")),
-                *(_ms(measured, "cpu_ms"), _ms(measured, "storage_cpu_ms"), _count(results, label)),
+                *(milliseconds(measured, "median_ms"), milliseconds(measured, "p95_ms")),
+                *(milliseconds(measured, "cpu_ms"), milliseconds(measured, "storage_cpu_ms"), _count(results, label)),
             )
     largest = results.groups[-1]
     yield "fill, members a second", f"{largest.size:,}", f"{largest.fill_rate():.0f}", "", "", "", ""
@@ -123,8 +128,8 @@ def _list_rows(results: Results) -> Iterator[Row]:
             yield (
                 name,
                 f"{listing.users:,}",
-                *(_ms(measured, "median_ms"), _ms(measured, "p95_ms")),
-                *(_ms(measured, "cpu_ms"), _ms(measured, "storage_cpu_ms"), _count(results, label)),
+                *(milliseconds(measured, "median_ms"), milliseconds(measured, "p95_ms")),
+                *(milliseconds(measured, "cpu_ms"), milliseconds(measured, "storage_cpu_ms"), _count(results, label)),
             )
 
 
@@ -153,13 +158,15 @@ def _other_rows(results: Results) -> Iterator[Row]:
     yield "relay, storage requests for each change", f"{results.relay.requests():.2f}"
 
 
-def _goal_rows(results: Results) -> Iterator[Row]:
-    for goal in goals(results):
+def goal_rows(reached: Iterable[Goal]) -> Iterator[Row]:
+    """Yield a row for each goal."""
+    for goal in reached:
         figure, limit = f"{goal.figure:.2f} {goal.unit}", f"<= {goal.limit:g} {goal.unit}"
         yield goal.name, figure, goal.spread, limit, "met" if goal.is_met else "MISSED"
 
 
-def _ms(measured: Sequence[Measurement], name: str) -> str:
+def milliseconds(measured: Sequence[Measurement], name: str) -> str:
+    """Return a figure of each round, and of those the middle one."""
     return f"{median(getattr(each, name) for each in measured):.2f}"
 
 
@@ -167,7 +174,7 @@ def _count(results: Results, label: str) -> str:
     return f"{results.storage_requests.get(label, 0):.3g}"
 
 
-def _table(title: str, head: Row, rows: Iterator[Row]) -> str:
+def table(title: str, head: Row, rows: Iterator[Row]) -> str:
     """Return a Markdown table that reads well as plain text, too."""
     lines = [head, *rows]
     widths = [max(len(row[column]) for row in lines) for column in range(len(head))]
