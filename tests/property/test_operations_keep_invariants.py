@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from scim.adapters.tables import deletions, large_groups, memberships, resource_store, unfinished
 from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.repairs import repair_directory
-from scim.adapters.tables.relay import BLOCK_SIZE, relay
+from scim.adapters.tables.index_writes import BLOCK_SIZE
+from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import StorageUnavailableError
 from scim.adapters.tables.unfinished import finish_operations
 from scim.resources.errors import LostRaceError, ResourceMissingError, UnknownMembersError, ValueTakenError

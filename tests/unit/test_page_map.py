@@ -8,7 +8,8 @@ import pytest
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_index import read_index
-from scim.adapters.tables.relay import BLOCK_SIZE, relay
+from scim.adapters.tables.index_writes import BLOCK_SIZE
+from scim.adapters.tables.relay import relay
 from scim.resources.identifiers import begin_operation
 from scim.resources.schema import USER_URN
 from tests.directories import FilledDirectory

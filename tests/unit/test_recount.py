@@ -13,8 +13,9 @@ from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.recount import recount
 from scim.adapters.tables.consistency.repairs import repair_directory
 from scim.adapters.tables.directory_index import read_index
+from scim.adapters.tables.index_writes import BLOCK_SIZE
 from scim.adapters.tables.pages import page_at
-from scim.adapters.tables.relay import BLOCK_SIZE, relay
+from scim.adapters.tables.relay import relay
 from tests.directories import FilledDirectory
 from tests.fakes.memory_table import MemoryTable
 

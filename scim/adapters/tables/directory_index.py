@@ -6,6 +6,7 @@ included, exact at any size.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,10 @@ LAST_COLUMNS: Mapping[ResourceName, str] = {"User": "last_user", "Group": "last_
 """The head's properties with the greatest id of each type that the relay has counted."""
 COLUMNS = ("RowKey", "number", "users", "active", "groups", *LAST_COLUMNS.values(), "created", "deleted", "count")
 """All that head, page map and outbox add up, without the events."""
-_ATTEMPTS = 4
+PREFIX: Mapping[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
+"""What the ids of each type begin with."""
+_ATTEMPTS = 5
+_PAUSE = 0.05
 _FIRST_KEYS = {"User": keys.page_map("User", ""), "Group": keys.page_map("Group", "")}
 
 
@@ -103,8 +107,7 @@ class DirectoryIndex:
 
     def current_map(self, name: ResourceName) -> PageMap:
         """Return the page map of a type with all committed changes in it."""
-        prefix = "usr_" if name == "User" else "grp_"
-        return self.maps[name].adjusted([read_tally(row.values) for row in self.outbox], prefix)
+        return self.maps[name].adjusted([read_tally(row.values) for row in self.outbox], PREFIX[name])
 
     def current_counts(self) -> dict[str, int]:
         """Return users, active users and groups with all committed changes counted."""
@@ -116,21 +119,23 @@ class DirectoryIndex:
         }
 
 
-async def read_index(partition: Partition, *, whole_outbox: bool = False) -> DirectoryIndex:
+async def read_index(partition: Partition) -> DirectoryIndex:
     """Return a directory's index in one state. One storage request up to 1000 rows of page map and outbox together.
 
-    :param whole_outbox: Whether outbox rows come with their events, as the relay needs them.
+    Outbox rows come without their events.
+
+    :raises StorageUnavailableError: When more rows than that kept being relayed while they were read.
     """
-    select = () if whole_outbox else COLUMNS
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         pages, rows, continuation = 0, list[Row](), None
         while pages == 0 or continuation is not None:
-            page = await partition.page((keys.HEAD, keys.OUTBOX_END), select=select, continuation=continuation)
+            page = await partition.page((keys.HEAD, keys.OUTBOX_END), select=COLUMNS, continuation=continuation)
             pages, continuation = pages + 1, page.continuation
             rows += page.rows
-        index = _index(rows)
+        index = index_of(rows)
         if pages == 1 or await _unchanged(partition, index):
             return index
+        await asyncio.sleep(_PAUSE * 2**attempt)  # The relay is at work: soon there are fewer.
     raise StorageUnavailableError("the directory's index kept changing while it was read", retry_after=1)
 
 
@@ -140,7 +145,8 @@ async def _unchanged(partition: Partition, index: DirectoryIndex) -> bool:
     return (head.etag if head else "") == (index.head.etag if index.head else "")
 
 
-def _index(rows: Sequence[Row]) -> DirectoryIndex:
+def index_of(rows: Sequence[Row]) -> DirectoryIndex:
+    """Return the index that rows of head, page map and outbox are."""
     head = next((row for row in rows if row.key == keys.HEAD), None)
     maps: dict[ResourceName, PageMap] = {"User": _map(rows, "User"), "Group": _map(rows, "Group")}
     return DirectoryIndex(head, maps, [row for row in rows if row.key.startswith(keys.OUTBOX_FIRST)])

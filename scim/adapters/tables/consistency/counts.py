@@ -11,10 +11,10 @@ from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.readable import is_readable_index_row
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.consistency.violation import Violation
-from scim.adapters.tables.directory_index import COLUMNS, Block, DirectoryIndex, PageMap, read_index
+from scim.adapters.tables.directory_index import COLUMNS, PREFIX, Block, DirectoryIndex, PageMap, read_index
+from scim.adapters.tables.index_writes import BLOCK_SIZE
 from scim.adapters.tables.outbox import Tally, read_tally
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.relay import BLOCK_SIZE, PREFIX
 from scim.resources.identifiers import ResourceName
 
 Progress = Callable[[str, int], None]
@@ -172,4 +172,6 @@ def stored_map(counting: Counting, name: ResourceName) -> PageMap:
     tallies = [read_tally(row.values) for row in counting.index.outbox]
     to_come = PageMap([Block(block.first_id, 0) for block in blocks]).adjusted(tallies, PREFIX[name]).blocks
     kept = [Block(block.first_id, block.count - change.count) for block, change in zip(blocks, to_come, strict=True)]
-    return PageMap([block for block in kept if block.count or not block.first_id])
+    blocks = [block for block in kept if block.count or not block.first_id]
+    # The map of an empty directory is not stored.
+    return PageMap(blocks, counting.index.maps[name].is_stored or any(block.count for block in blocks))

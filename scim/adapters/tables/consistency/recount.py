@@ -16,7 +16,8 @@ from scim.adapters.tables.consistency.counts import (
     stored_map,
 )
 from scim.adapters.tables.consistency.readable import is_readable_index_row
-from scim.adapters.tables.directory_index import LAST_COLUMNS, PageMap
+from scim.adapters.tables.directory_index import LAST_COLUMNS
+from scim.adapters.tables.index_writes import map_writes
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import (
@@ -26,11 +27,9 @@ from scim.adapters.tables.table import (
     TransactionRefusedError,
     Value,
     Write,
-    delete,
     insert,
     replace,
 )
-from scim.resources.identifiers import ResourceName
 
 _ATTEMPTS: Final = 5
 _BLOCKS_AT_ONCE: Final = 99
@@ -53,7 +52,9 @@ async def recount(partition: Partition, progress: Progress = no_progress) -> boo
 async def _store(partition: Partition, measured: Measured) -> bool:
     counting = measured.counting
     index, head_values = counting.index, _head_values(counting)
-    changed = [write for name in RESOURCE_NAMES for write in _changed_blocks(counting, name)]
+    changed = [
+        write for name in RESOURCE_NAMES for write in map_writes(name, index.maps[name], stored_map(counting, name))
+    ]
     if not changed and (index.head.values == head_values if index.head else not any(head_values.values())):
         return True
     etag = index.head.etag if index.head else ""
@@ -73,24 +74,6 @@ def _head_values(counting: Counting) -> dict[str, Value]:
     values: dict[str, Value] = {"number": Int64(index.number)}
     values |= {name: count - to_come[name] for name, count in counted.items()}
     return values | {LAST_COLUMNS[name]: last_id for name, last_id in counting.last_ids.items()}
-
-
-def _changed_blocks(counting: Counting, name: ResourceName) -> Iterator[Write]:
-    stored, wanted = _counts(counting.index.maps[name]), _counts(stored_map(counting, name))
-    if not stored and not any(wanted.values()):
-        return  # The map of an empty directory is not stored.
-    for first_id in sorted(stored.keys() | wanted.keys()):
-        key, count = keys.page_map(name, first_id), wanted.get(first_id)
-        if count is None:
-            yield delete(key)
-        elif first_id not in stored:
-            yield insert(key, {"count": count})
-        elif count != stored[first_id]:
-            yield replace(key, {"count": count}, "*")
-
-
-def _counts(pages: PageMap) -> dict[str, int]:
-    return {block.first_id: block.count for block in pages.blocks} if pages.is_stored else {}
 
 
 async def mend_index(partition: Partition, last_number: int) -> None:
