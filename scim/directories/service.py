@@ -22,6 +22,9 @@ from scim.directories.token_changes import check_expiry
 ABANDONED_AFTER = timedelta(minutes=15)
 """A creation under way for longer is taken for one that a crash ended: a request is given up long before."""
 
+MappingChange = Callable[[Sequence[AttributeMapping]], Sequence[AttributeMapping]]
+"""Makes new mappings of those that there are. Pure, since it may be called again."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewDirectory:
@@ -173,17 +176,18 @@ class DirectoryService:
         *,
         name: str | None = None,
         status: Status | None = None,
-        mappings: Sequence[AttributeMapping] | None = None,
+        mappings: Sequence[AttributeMapping] | MappingChange | None = None,
     ) -> Directory:
         """Return the directory with what is given changed; other mappings raise their revision. Two storage requests.
 
+        :param mappings: All of them, or what makes them of those that there are, whoever else changes them.
         :raises InvalidValueError: When a value is malformed.
         :raises DirectoryNotFoundError: When there is none of this id.
         """
         now = self._now()
 
         def change(old: Directory) -> Directory:
-            listed = old.attribute_mappings if mappings is None else tuple(mappings)
+            listed = _mappings(old.attribute_mappings, mappings)
             new = replace(
                 old,
                 name=old.name if name is None else name.strip(),
@@ -249,6 +253,14 @@ class DirectoryService:
             data_account=self._data_account,
         )
         return token, directory
+
+
+def _mappings(
+    old: tuple[AttributeMapping, ...], new: Sequence[AttributeMapping] | MappingChange | None
+) -> tuple[AttributeMapping, ...]:
+    if new is None:
+        return old
+    return tuple(new(old) if callable(new) else new)
 
 
 def _activation(record: TokenRecord, version: str) -> Callable[[Directory], Directory]:

@@ -8,26 +8,20 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from typing import Final
 
 from scim.composition import Application
 from scim.directories.errors import DirectoryError, DirectoryStoreUnavailableError, SecretStoreError
 from scim.maintenance import commands
 from scim.maintenance.progress import Progress
 from scim.maintenance.results import Result
+from scim.one_line_parser import OneLineParser
 from scim.resources.errors import StorageUnavailableError
 from scim.settings import Settings, SettingsError
 
 _PROGRAM: Final = "python -m scim.maintenance"
 _CANNOT_DO: Final = 2
 _MAX_USERS: Final = 1_000_000
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(_CANNOT_DO, f"{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -72,7 +66,7 @@ async def _run(options: argparse.Namespace, progress: Progress) -> Result:
 
 
 def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog=_PROGRAM, description="Look after one directory's rows.")
+    parser = OneLineParser(prog=_PROGRAM, description="Look after one directory's rows.")
     subcommands = parser.add_subparsers(dest="command", required=True, metavar="check | relay | seed")
     check = subcommands.add_parser("check", help="check all rows of a directory against each other")
     check.add_argument("--repair", action="store_true", help="mend what is unambiguous")

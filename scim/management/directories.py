@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -83,14 +83,14 @@ async def create_directory(call: Call) -> NewDirectoryAnswer:
     made = await call.services.directories.create_directory(
         call.organization.id, name=body.name, provider=body.provider, mappings=mappings
     )
-    return NewDirectoryAnswer(**_form(call, made.directory), token=made.token)
+    return NewDirectoryAnswer(**_shown(call, made.directory).model_dump(), token=made.token)
 
 
 async def list_directories(call: Call) -> DirectoryList:
     """Return a page of the directories of an organization, oldest first."""
     after = call.start(is_directory_id)
     page = await call.services.directories.directory_page(call.organization.id, after, call.query.limit)
-    data = [DirectoryAnswer(**_form(call, each)) for each in page.directories]
+    data = [_shown(call, each) for each in page.directories]
     return DirectoryList(data=data, list_metadata=call.metadata(page.last))
 
 
@@ -99,7 +99,7 @@ async def get_directory(call: Call) -> DirectoryDetails:
     directory, services = call.directory, call.services
     counts, listed = await asyncio.gather(services.counts_of(directory), services.tokens.tokens_of(directory))
     return DirectoryDetails(
-        **_form(call, directory),
+        **_shown(call, directory).model_dump(),
         counts=Counts(users=counts["users"], active_users=counts["active"], groups=counts["groups"]),
         tokens=[tokens.shown(token) for token in listed],
     )
@@ -112,22 +112,27 @@ async def update_directory(call: Call) -> DirectoryAnswer:
     changed = await call.services.directories.update_directory(
         call.directory.id, name=body.name, status=body.status, mappings=mappings
     )
-    return DirectoryAnswer(**_form(call, changed))
+    return _shown(call, changed)
 
 
-def _form(call: Call, directory: Directory) -> dict[str, Any]:
-    return {
-        "id": directory.id,
-        "organization_id": directory.organization_id,
-        "provider": directory.provider,
-        "name": directory.name,
-        "status": directory.status,
-        "tenant_url": f"{call.base_url}/scim/v2/{directory.id}",
-        "attribute_mappings": shown_mappings(directory),
-        "mapping_revision": directory.mapping_revision,
-        "created_at": directory.created,
-        "updated_at": directory.changed,
-    }
+def _shown(call: Call, directory: Directory) -> DirectoryAnswer:
+    return shown(directory, call.base_url)
+
+
+def shown(directory: Directory, base_url: str) -> DirectoryAnswer:
+    """Return a directory as the API shows it to callers who reach the service at a base URL."""
+    return DirectoryAnswer(
+        id=directory.id,
+        organization_id=directory.organization_id,
+        provider=directory.provider,
+        name=directory.name,
+        status=directory.status,
+        tenant_url=f"{base_url}/scim/v2/{directory.id}",
+        attribute_mappings=shown_mappings(directory),
+        mapping_revision=directory.mapping_revision,
+        created_at=directory.created,
+        updated_at=directory.changed,
+    )
 
 
 _OF_ORGANIZATION = "organizations/{organization_id}/directories"

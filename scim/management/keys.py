@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -59,13 +59,13 @@ async def create_key(call: Call) -> NewKeyAnswer:
     made = await call.services.keys.create(
         body.name, body.scope, organization_id=body.organization_id, expires_at=body.expires_at
     )
-    return NewKeyAnswer(**_form(made.key), key=made.value)
+    return NewKeyAnswer(**shown(made.key).model_dump(), key=made.value)
 
 
 async def list_keys(call: Call) -> KeyList:
     """Return a page of the keys, revoked ones among them; a key of one organization sees that organization's."""
     page, metadata = call.page(await call.services.keys.list(call.key.organization_id), lambda key: key.id)
-    return KeyList(data=[KeyAnswer(**_form(key)) for key in page], list_metadata=metadata)
+    return KeyList(data=[shown(key) for key in page], list_metadata=metadata)
 
 
 async def revoke_key(call: Call) -> None:
@@ -77,18 +77,19 @@ async def revoke_key(call: Call) -> None:
     await call.services.keys.revoke(key_id)
 
 
-def _form(key: ApiKey) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "scope": key.scope,
-        "organization_id": key.organization_id,
-        "last_four": key.last_four,
-        "created_at": key.created,
-        "expires_at": key.expires_at,
-        "revoked_at": key.revoked_at,
-        "last_used_at": key.last_used,
-    }
+def shown(key: ApiKey) -> KeyAnswer:
+    """Return a key as the API shows it."""
+    return KeyAnswer(
+        id=key.id,
+        name=key.name,
+        scope=key.scope,
+        organization_id=key.organization_id,
+        last_four=key.last_four,
+        created_at=key.created,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        last_used_at=key.last_used,
+    )
 
 
 OPERATIONS = (

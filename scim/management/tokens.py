@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scim.directories.bearer_token import EndReason
-from scim.directories.token import Token
+from scim.directories.token import NewToken, Token
 from scim.directories.token_changes import DEFAULT_OVERLAP, LONGEST_OVERLAP
 from scim.directories.token_service import LONGEST_ROTATION_ID
 from scim.management.models import Answer, Body, ListQuery, Page, Time
@@ -75,6 +75,16 @@ async def rotate_token(call: Call) -> NewTokenAnswer:
         force=body.force,
         rotation_id=body.rotation_id,
     )
+    return shown_once(made)
+
+
+async def revoke_token(call: Call) -> None:
+    """Revoke a token: refused everywhere within 30 seconds."""
+    await call.services.tokens.revoke(call.directory.id, call.path["version"])
+
+
+def shown_once(made: NewToken) -> NewTokenAnswer:
+    """Return a token just made, with its value."""
     record = made.record
     return NewTokenAnswer(
         version=record.version,
@@ -83,11 +93,6 @@ async def rotate_token(call: Call) -> NewTokenAnswer:
         expires_at=record.expires_at,
         last_four=record.last_four,
     )
-
-
-async def revoke_token(call: Call) -> None:
-    """Revoke a token: refused everywhere within 30 seconds."""
-    await call.services.tokens.revoke(call.directory.id, call.path["version"])
 
 
 def shown(token: Token) -> TokenAnswer:
