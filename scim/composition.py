@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from scim.service_signals import log_signals
 from scim.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from scim.adapters.tables.client import StorageAccount
     from scim.adapters.tables.directories import TableDirectoryStore
     from scim.adapters.tables.partition import Partition
+    from scim.adapters.telemetry.telemetry import Telemetry
     from scim.directories.api_key_service import ApiKeyService
     from scim.directories.directory import Directory
     from scim.directories.interfaces import SecretStore, WatchList
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from scim.management.endpoint import ManagementEndpoint
     from scim.provisioning.endpoint import ProvisioningEndpoint
     from scim.readiness import Readiness
+    from scim.request_log import BeginEntry
     from scim.resources.interfaces import ResourceStore
 
 RESOURCES_TABLE, DIRECTORIES_TABLE = "resources", "directories"
@@ -47,14 +50,26 @@ class Application:
             self.__dict__[name] = part
 
     @cached_property
+    def telemetry(self) -> Telemetry | None:
+        """What makes spans and metrics; None where telemetry is off, so that nothing is put around anything."""
+        if not self.settings.telemetry:
+            return None
+        from scim.adapters.telemetry.telemetry import Telemetry
+
+        return Telemetry()
+
+    @cached_property
     def account(self) -> StorageAccount:
         """The storage account that holds directories and resources."""
         from scim.adapters.tables.client import StorageAccount
 
-        storage, sdk = self.settings.storage, self.settings.table_client == "sdk"
+        storage = self.settings.storage
+        options: dict[str, Any] = {"sdk": self.settings.table_client == "sdk"}
+        if self.telemetry is not None:
+            options["observe"] = self.telemetry.table
         if storage.connection_string:
-            return StorageAccount.from_connection_string(storage.connection_string, sdk=sdk)
-        return StorageAccount(storage.table_service_uri, self.credential, sdk=sdk)
+            return StorageAccount.from_connection_string(storage.connection_string, **options)
+        return StorageAccount(storage.table_service_uri, self.credential, **options)
 
     @cached_property
     def credential(self) -> Any:
@@ -73,6 +88,10 @@ class Application:
     @cached_property
     def secret_store(self) -> SecretStore:
         """Where token values are kept."""
+        store = self._bare_secret_store()
+        return store if self.telemetry is None else self.telemetry.secret_store(store)
+
+    def _bare_secret_store(self) -> SecretStore:
         if self.settings.secret_store_file is None:
             from scim.adapters.key_vault import KeyVaultSecretStore
 
@@ -161,11 +180,18 @@ class Application:
     @cached_property
     def provisioning(self) -> ProvisioningEndpoint:
         """The SCIM surface."""
-        from scim.provisioning.authentication import Authenticator
+        from scim.provisioning.authentication import Authenticates, Authenticator
         from scim.provisioning.endpoint import ProvisioningEndpoint
 
-        authenticator = Authenticator(self.directory_store, self.secret_store, used=self.token_uses.note)
-        return ProvisioningEndpoint(authenticator, self.resources_of, self.settings.public_base_url)
+        authenticator: Authenticates = Authenticator(self.directory_store, self.secret_store, used=self.token_uses.note)
+        if self.telemetry is not None:
+            authenticator = self.telemetry.authenticator(authenticator)
+        return ProvisioningEndpoint(
+            authenticator, self.resources_of, self.settings.public_base_url, **self._observed_entries()
+        )
+
+    def _observed_entries(self) -> dict[str, BeginEntry]:
+        return {} if self.telemetry is None else {"begin_entry": self.telemetry.begin_entry}
 
     @cached_property
     def api_keys(self) -> ApiKeyService:
@@ -204,7 +230,7 @@ class Application:
             feed_of=self.feed_of,
             public_base_url=self.settings.public_base_url,
         )
-        return ManagementEndpoint(services, KeyUses(self.api_keys))
+        return ManagementEndpoint(services, KeyUses(self.api_keys), **self._observed_entries())
 
     @cached_property
     def background(self) -> BackgroundWork:
@@ -214,6 +240,16 @@ class Application:
         return BackgroundWork(
             self.directory_store, self.partition_of, self.directories.complete_creation, self.tokens.settle
         )
+
+    async def sweep(self) -> None:
+        """Finish what was left in every directory, and tell how the service stands."""
+        from scim.adapters.storage_queue import poison_depth
+
+        signals = await self.background.sweep()
+        signals.poison_depth = await poison_depth(self.settings.storage, lambda: self.credential)
+        log_signals(signals)
+        if self.telemetry is not None:
+            await self.telemetry.show(signals)
 
     @cached_property
     def readiness(self) -> Readiness:

@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from scim.web import WebRequest
 
@@ -52,6 +53,14 @@ class LogEntry:
             "correlation_id": self.correlation_id,
         }
         _log.info(json.dumps(line, separators=(",", ":")))
+
+
+class BeginEntry(Protocol):
+    """Begins the entry of a request: :func:`begin_entry`, or what makes a span of it too."""
+
+    def __call__(self, event: str, web: WebRequest, *facts: str) -> LogEntry:
+        """Return the entry; its facts are empty until they are known."""
+        ...
 
 
 def begin_entry(event: str, web: WebRequest, *facts: str) -> LogEntry:

@@ -15,6 +15,7 @@ CLIENT_ID = "DataStorage__clientId"
 SECRET_STORE = "SCIM_SECRET_STORE"  # noqa: S105 - the name of a setting
 PUBLIC_BASE_URL = "SCIM_PUBLIC_BASE_URL"
 TABLE_CLIENT = "SCIM_TABLE_CLIENT"
+TELEMETRY = "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"
 
 SETTING_NAMES = (
     DATA_STORAGE,
@@ -24,6 +25,7 @@ SETTING_NAMES = (
     SECRET_STORE,
     PUBLIC_BASE_URL,
     TABLE_CLIENT,
+    TELEMETRY,
 )
 """Every setting there is, as the reference documents them."""
 
@@ -64,6 +66,8 @@ class Settings:
     public_base_url: str = ""
     """Scheme, host and path prefix under which callers reach the service; empty to use what each caller names."""
     table_client: Literal["rest", "sdk"] = "rest"
+    telemetry: bool = False
+    """Whether requests, storage and vault calls are spans and metrics, beside the lines of the log."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -79,6 +83,7 @@ class Settings:
             vault_url=vault_url,
             public_base_url=_public_base_url(values[PUBLIC_BASE_URL]),
             table_client=_table_client(values[TABLE_CLIENT]),
+            telemetry=_telemetry(values[TELEMETRY]),
         )
 
 
@@ -157,6 +162,15 @@ def _table_client(text: str) -> Literal["rest", "sdk"]:
     if text == "sdk":
         return "sdk"
     raise SettingsError(TABLE_CLIENT, "write rest or sdk, or leave it out for rest")
+
+
+def _telemetry(text: str) -> bool:
+    # The Functions worker reads the setting too, and takes more words for true than these.
+    if text.lower() in ("", "false"):
+        return False
+    if text.lower() == "true":
+        return True
+    raise SettingsError(TELEMETRY, "write true or false, or leave it out for false")
 
 
 def _is_address(text: str, schemes: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Asks the relay for a directory by a queue message, off the request path."""
+"""Asks the relay for a directory by a queue message, off the request path, and sees which messages failed."""
 
 from __future__ import annotations
 
@@ -86,14 +86,28 @@ class QueueSender:
 
 def queue_sender(storage: StorageSettings, credential: Callable[[], Any]) -> QueueSender:
     """Return what sends a text to the relay queue of a storage account."""
-    return QueueSender(lambda: _open_queue(storage, credential))
+    return QueueSender(lambda: _open_queue(QUEUE_NAME, storage, credential))
 
 
-def _open_queue(storage: StorageSettings, credential: Callable[[], Any]) -> Any:
+async def poison_depth(storage: StorageSettings, credential: Callable[[], Any]) -> int | None:
+    """Return about how many messages failed every attempt, or None when the queue does not answer."""
+    from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+    async with _open_queue(f"{QUEUE_NAME}-poison", storage, credential) as queue:
+        try:
+            return (await queue.get_queue_properties()).approximate_message_count or 0
+        except ResourceNotFoundError:
+            return 0  # the host creates it for the first message
+        except AzureError:
+            _log.exception("the poison queue did not answer; its depth is told next time")
+            return None
+
+
+def _open_queue(name: str, storage: StorageSettings, credential: Callable[[], Any]) -> Any:
     from azure.storage.queue import TextBase64EncodePolicy
     from azure.storage.queue.aio import QueueClient
 
     encoded = TextBase64EncodePolicy()
     if storage.connection_string:
-        return QueueClient.from_connection_string(storage.connection_string, QUEUE_NAME, message_encode_policy=encoded)
-    return QueueClient(storage.queue_service_uri, QUEUE_NAME, credential=credential(), message_encode_policy=encoded)
+        return QueueClient.from_connection_string(storage.connection_string, name, message_encode_policy=encoded)
+    return QueueClient(storage.queue_service_uri, name, credential=credential(), message_encode_policy=encoded)

@@ -31,7 +31,7 @@ from scim.management.problems import (
     unauthorized,
 )
 from scim.management.registry import OPERATIONS, PREFIX, find_operation
-from scim.request_log import LogEntry, begin_entry
+from scim.request_log import BeginEntry, LogEntry, begin_entry
 from scim.resources.storage_scope import storage_scope
 from scim.web import WebRequest, WebResponse
 
@@ -47,10 +47,11 @@ class ManagementEndpoint:
 
     services: Services
     key_uses: KeyUses
+    begin_entry: BeginEntry = begin_entry
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
-        entry = begin_entry("api_request", web, "key_id", "organization_id", "directory_id")
+        entry = self.begin_entry("api_request", web, "key_id", "organization_id", "directory_id")
         with storage_scope() as scope:
             try:
                 response = await self._answered(web, entry)

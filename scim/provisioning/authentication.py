@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Protocol
 
 from scim2_models import UnauthorizedException
 
@@ -45,6 +46,18 @@ class AuthenticationFailedException(UnauthorizedException):
         super().__init__()
         self.mistake = mistake
         self.directory = directory
+
+
+class Authenticates(Protocol):
+    """Decides for which directory a request may act."""
+
+    async def authenticate(self, directory_id: str, authorization: str | None) -> Directory:
+        """Return the directory for which a request with this Authorization header may act.
+
+        :raises AuthenticationFailedException: 401, when it may act for none.
+        :raises ServiceUnavailableException: 503, when that cannot be told because a store does not answer.
+        """
+        ...
 
 
 class Authenticator:

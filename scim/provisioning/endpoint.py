@@ -10,12 +10,12 @@ from scim2_models import NotFoundException, SCIMException
 
 from scim.directories.directory import Directory
 from scim.provisioning.answers import error_answer
-from scim.provisioning.authentication import Authenticator
+from scim.provisioning.authentication import Authenticates
 from scim.provisioning.discovery import answer_service_provider_config
 from scim.provisioning.errors import scim_error
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.routing import canonical_segments, route
-from scim.request_log import LogEntry, begin_entry
+from scim.request_log import BeginEntry, LogEntry, begin_entry
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.interfaces import ResourceStore
 from scim.resources.storage_scope import storage_scope
@@ -29,14 +29,15 @@ _PREFIX = "/scim/v2/"
 class ProvisioningEndpoint:
     """Answers every request below ``/scim/v2/``. One per process; it keeps nothing of a request."""
 
-    authenticator: Authenticator
+    authenticator: Authenticates
     store_of: Callable[[Directory], ResourceStore]
     public_base_url: str = ""
     """Scheme and host under which callers reach the service; empty to use what each caller names."""
+    begin_entry: BeginEntry = begin_entry
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
-        entry = begin_entry("scim_request", web, "directory_id", "resource_type")
+        entry = self.begin_entry("scim_request", web, "directory_id", "resource_type")
         with storage_scope() as scope:
             try:
                 response = await self._answered(web, entry)

@@ -16,7 +16,7 @@ async def relay_directory(message: QueueMessage) -> None:
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
 async def sweep(timer: TimerRequest) -> None:
     """Finish what a crash or a lost message left, in every directory."""
-    await application().background.sweep()
+    await application().sweep()
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 3 * * *")

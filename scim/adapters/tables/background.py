@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from scim.adapters.tables.feed import forget_old_events
+from scim.adapters.tables.outbox import oldest_age_seconds
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.unfinished import finish_operations
 from scim.directories.directory import Directory, DirectoryReference
 from scim.directories.interfaces import DirectoryStore
 from scim.resources.storage_scope import storage_scope
+from scim.service_signals import ServiceSignals
 
 _SECONDS_PER_DIRECTORY = 120.0
 
@@ -36,13 +38,17 @@ class BackgroundWork:
         if directory is not None:
             await self._catch_up(directory)
 
-    async def sweep(self) -> None:
-        """Do for every directory what a lost message or a crash left undone.
+    async def sweep(self) -> ServiceSignals:
+        """Do for every directory what a lost message or a crash left undone, and return what it met.
 
         A directory that fails does not keep the others waiting: it is logged, and swept again next time.
         """
+        signals = ServiceSignals()
         async for reference in self._references():
-            await self._attempt("sweep", reference, self._sweep_directory)
+            signals.directories += 1
+            if not await self._attempt("sweep", reference, lambda each: self._sweep_directory(each, signals)):
+                signals.failures += 1
+        return signals
 
     async def forget_old_events(self) -> None:
         """Delete the feed rows of every directory that are older than the retention."""
@@ -61,18 +67,23 @@ class BackgroundWork:
 
     async def _attempt(
         self, work: str, reference: DirectoryReference, action: Callable[[DirectoryReference], Awaitable[None]]
-    ) -> None:
+    ) -> bool:
+        """Tell whether it succeeded."""
         try:
             with storage_scope(_SECONDS_PER_DIRECTORY):
                 await action(reference)
         except Exception:  # noqa: BLE001 - one directory must not keep the others waiting
             _log.exception("%s of directory %s failed; it is repeated next time", work, reference.directory_id)
+            return False
+        return True
 
-    async def _sweep_directory(self, reference: DirectoryReference) -> None:
+    async def _sweep_directory(self, reference: DirectoryReference, signals: ServiceSignals) -> None:
         if reference.creating:
             await self.complete_creation(reference)
         directory = await self.directories.directory(reference.directory_id)
         if directory is not None:
+            age = await oldest_age_seconds(self.partition_of(directory))
+            signals.oldest_age_seconds = max(signals.oldest_age_seconds, age)
             await self.settle_tokens(directory)
             await self._catch_up(directory)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import sleep
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from scim.adapters.tables.authorization import (
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 
+Observe = Callable[[str, Table], Table]
+"""Returns a table, known by its name, that tells of every attempt of a call."""
+
+
 class StorageAccount:
     """Hands out tables; one per process, since connections and access token are kept in it."""
 
@@ -33,12 +38,14 @@ class StorageAccount:
         transport: Transport | None = None,
         sdk: bool = False,
         pause: Pause = sleep,
+        observe: Observe = lambda _name, table: table,
     ) -> None:
         """Keep what the tables need; nothing connects yet.
 
         :param endpoint: The address of the Table service, like ``https://account.table.core.windows.net``.
         :param sdk: Whether tables use the Azure SDK in place of the slim client.
         :param pause: Waits between attempts; tests that let many attempts fail do not.
+        :param observe: Put around every table, below the repetition of calls.
         :raises ValueError: When an access token would travel unencrypted.
         """
         if not isinstance(credential, AccountKey) and not endpoint.lower().startswith("https://"):
@@ -49,21 +56,28 @@ class StorageAccount:
         self._transport = transport or AiohttpTransport()
         self._sdk = sdk
         self._pause = pause
+        self._observe = observe
         self._tables: dict[str, Table] = {}
 
     @classmethod
     def from_connection_string(
-        cls, text: str, *, transport: Transport | None = None, sdk: bool = False, pause: Pause = sleep
+        cls,
+        text: str,
+        *,
+        transport: Transport | None = None,
+        sdk: bool = False,
+        pause: Pause = sleep,
+        observe: Observe = lambda _name, table: table,
     ) -> Self:
         """Return the account that a connection string names, with its key."""
         account = parse_connection_string(text)
-        return cls(account.endpoint, account, transport=transport, sdk=sdk, pause=pause)
+        return cls(account.endpoint, account, transport=transport, sdk=sdk, pause=pause, observe=observe)
 
     def table(self, name: str) -> Table:
         """Return a table, whether it exists or not; the same one each time, since every request asks."""
         if name not in self._tables:
             client = self._sdk_table(name) if self._sdk else self._rest_table(name)
-            self._tables[name] = RetryingTable(client, self._pause)
+            self._tables[name] = RetryingTable(self._observe(name, client), self._pause)
         return self._tables[name]
 
     async def create_table(self, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from scim.adapters.tables import keys
@@ -85,6 +86,18 @@ def _with_one_resource(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _json(events: list[dict[str, Any]]) -> str:
     return json.dumps(events, ensure_ascii=False, separators=(",", ":"))
+
+
+async def oldest_age_seconds(partition: Partition) -> float:
+    """Return how long the first outbox row has been there, 0 when there is none. One storage request.
+
+    The first by operation id is the oldest but for the differences between clocks.
+    """
+    page = await partition.page((keys.OUTBOX_FIRST, keys.OUTBOX_END), select=("Timestamp",), limit=1)
+    if not page.rows:
+        return 0.0
+    waited = datetime.now(UTC) - datetime.fromisoformat(page.rows[0].timestamp)
+    return max(0.0, waited.total_seconds())
 
 
 def read_events(row: Row) -> list[dict[str, Any]]:
