@@ -19,7 +19,7 @@ from tests.documents import PROJECT, Document, document, project_documents
 
 DECISIONS = sorted((PROJECT / "docs" / "decisions").glob("[0-9]*.md"))
 DECISION_HEADINGS = ["Context", "Decision", "Consequences", "Alternatives"]
-FOLDERS = ("scim/", "tests/", "docs/", "benchmarks/", ".ci/")
+FOLDERS = ("scim/", "tests/", "docs/", "benchmarks/", "infra/", ".ci/")
 CALL = re.compile(r"(?:\w+\.)*\w+(?=\(\)$)")
 TEST_NAME = re.compile(r"test_\w+")
 MAKE = re.compile(r"make ([a-z][a-z-]*)")
