@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.outbox import Tally, outbox_insert
+from scim.adapters.tables.outbox import Tally, is_recorded, outbox_insert
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
     MAX_TRANSACTION_WRITES,
@@ -174,13 +174,13 @@ class _Commits:
     async def _recognised(self, operation: Operation) -> str:
         """Return the version row's state when a transaction whose answer was lost turns out to be stored, or nothing.
 
-        What is stored but no longer the last change of the group is known by its outbox row, until that is relayed.
+        What is stored but no longer the last change of the group is known by its row in outbox or feed.
         """
         row = await self.partition.read(keys.group_version(self.group_id))
         if row is None:
             return ""
         if row.values["version"] != operation.id:
-            if await self.partition.read(keys.outbox(operation.id)) is None:
+            if not await is_recorded(self.partition, operation.id):
                 return ""
             self.version = operation.id
             return "" if self.state else row.etag
