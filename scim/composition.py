@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from scim.events.feed import FeedCursor, FeedPage
     from scim.management.endpoint import ManagementEndpoint
     from scim.provisioning.endpoint import ProvisioningEndpoint
+    from scim.provisioning.provisioning_log import ProvisioningLog
     from scim.readiness import Readiness
     from scim.request_log import BeginEntry
     from scim.resources.interfaces import ResourceStore
+    from scim.resources.provisioning_log import ProvisioningLogStore
 
-RESOURCES_TABLE, DIRECTORIES_TABLE = "resources", "directories"
+RESOURCES_TABLE, DIRECTORIES_TABLE, LOG_TABLE = "resources", "directories", "provisioninglog"
 
 
 class Application:
@@ -187,11 +189,29 @@ class Application:
         if self.telemetry is not None:
             authenticator = self.telemetry.authenticator(authenticator)
         return ProvisioningEndpoint(
-            authenticator, self.resources_of, self.settings.public_base_url, **self._observed_entries()
+            authenticator,
+            self.resources_of,
+            self.settings.public_base_url,
+            observers=(self.provisioning_log.observe,),
+            **self._observed_entries(),
         )
 
     def _observed_entries(self) -> dict[str, BeginEntry]:
         return {} if self.telemetry is None else {"begin_entry": self.telemetry.begin_entry}
+
+    @cached_property
+    def provisioning_log(self) -> ProvisioningLog:
+        """What keeps the provisioning log."""
+        from scim.provisioning.provisioning_log import ProvisioningLog
+
+        return ProvisioningLog(self.provisioning_log_store, self.directory_store)
+
+    @cached_property
+    def provisioning_log_store(self) -> ProvisioningLogStore:
+        """Where the provisioning log is kept."""
+        from scim.adapters.tables.provisioning_log import TableProvisioningLog
+
+        return TableProvisioningLog(self.account.table(LOG_TABLE))
 
     @cached_property
     def api_keys(self) -> ApiKeyService:
@@ -228,6 +248,7 @@ class Application:
             store_of=self.resources_of,
             counts_of=self.counts_of,
             feed_of=self.feed_of,
+            provisioning_log=self.provisioning_log_store,
             public_base_url=self.settings.public_base_url,
         )
         return ManagementEndpoint(services, KeyUses(self.api_keys), **self._observed_entries())
@@ -238,7 +259,11 @@ class Application:
         from scim.adapters.tables.background import BackgroundWork
 
         return BackgroundWork(
-            self.directory_store, self.partition_of, self.directories.complete_creation, self.tokens.settle
+            self.directory_store,
+            self.partition_of,
+            self.directories.complete_creation,
+            self.tokens.settle,
+            self.provisioning_log_store,
         )
 
     async def sweep(self) -> None:
@@ -265,13 +290,14 @@ class Application:
 
     async def prepare_storage(self) -> None:
         """Create the tables where nobody provisioned them: locally and in tests."""
-        for name in (RESOURCES_TABLE, DIRECTORIES_TABLE):
+        for name in (RESOURCES_TABLE, DIRECTORIES_TABLE, LOG_TABLE):
             await self.account.create_table(name)
 
     async def close(self) -> None:
         """Finish what is under way and close connections."""
         await self.relay_requests.close()
         await self.token_uses.close()
+        await self.provisioning_log.close()
         if "management" in self.__dict__:
             await self.management.key_uses.close()
         await self.secret_store.close()

@@ -24,6 +24,7 @@ from scim.web import WebRequest
 from tests.fakes.memory_account import MemoryAccount, RecordedRelayRequests
 from tests.fakes.memory_secrets import MemorySecretStore
 from tests.fakes.memory_table import MemoryTable
+from tests.fakes.recorded_outcomes import RecordedOutcomes
 from tests.fakes.recorded_uses import RecordedUses
 from tests.faults import FaultyTransport
 
@@ -256,6 +257,7 @@ async def service(account: Any) -> Service:
         secret_store=MemorySecretStore(),
         relay_requests=RecordedRelayRequests(),
         token_uses=RecordedUses(),
+        provisioning_log=RecordedOutcomes(),
     )
     await application.prepare_storage()
     return Service(application, account.requests if isinstance(account, MemoryAccount) else account._transport.count)

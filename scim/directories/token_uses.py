@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextvars import Context
 from datetime import UTC, datetime
 
+from scim.deferred_action import DeferredAction
 from scim.directories.interfaces import TokenUseStore
 
 FLUSH_SECONDS = 10.0
@@ -36,8 +35,7 @@ class TokenUses:
         self._flush_seconds = flush_seconds
         self._noted: dict[_Token, int] = {}
         self._waiting: dict[_Token, int] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._flush: asyncio.Task[None] | None = None
+        self._storing = DeferredAction(self._store_waiting)
 
     def note(self, directory_id: str, version: str) -> None:
         """Note that a token was used now; does not wait."""
@@ -48,27 +46,14 @@ class TokenUses:
         if len(self._noted) >= _MAX_REMEMBERED:
             self._noted.clear()
         self._noted[token] = self._waiting[token] = minute
-        if self._timer is None:
-            # A context of its own: what this stores is not the request's, nor is its deadline.
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._flush_seconds, self._begin_flush, context=Context())
+        self._storing.within(self._flush_seconds)
 
     async def close(self) -> None:
         """Store what is waiting."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._begin_flush()
-        if self._flush is not None:
-            await self._flush
+        await self._storing.close()
 
-    def _begin_flush(self) -> None:
-        self._timer = None
-        waiting, self._waiting = self._waiting, {}
-        self._flush = asyncio.get_running_loop().create_task(self._store_uses(waiting, self._flush))
-
-    async def _store_uses(self, uses: dict[_Token, int], earlier: asyncio.Task[None] | None) -> None:
-        if earlier is not None:
-            await earlier
+    async def _store_waiting(self) -> None:
+        uses, self._waiting = self._waiting, {}
         for (directory_id, version), minute in uses.items():
             try:
                 await self._store.record_use(directory_id, version, datetime.fromtimestamp(minute * _MINUTE, UTC))

@@ -18,6 +18,7 @@ from scim.events.feed import FeedCursor, FeedPage
 from scim.management.cursors import not_of_this_list, open_cursor, seal
 from scim.management.models import ListMetadata, Query
 from scim.resources.interfaces import ResourceStore
+from scim.resources.provisioning_log import ProvisioningLogStore
 
 Item = TypeVar("Item")
 
@@ -44,6 +45,7 @@ class Services:
     counts_of: Callable[[Directory], Awaitable[Mapping[str, int]]]
     """Gives ``users``, ``active`` and ``groups`` of a directory."""
     feed_of: FeedReader
+    provisioning_log: ProvisioningLogStore
     public_base_url: str = ""
 
 

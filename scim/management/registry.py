@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from scim.management import directories, events, groups, keys, mappings, organizations, tokens, users
+from scim.management import (
+    directories,
+    events,
+    groups,
+    keys,
+    mappings,
+    organizations,
+    provisioning_log,
+    tokens,
+    users,
+)
 from scim.management.operation import Operation
 from scim.management.problems import Problem, not_found
 
@@ -19,6 +29,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *groups.OPERATIONS,
     *events.OPERATIONS,
+    *provisioning_log.OPERATIONS,
     *keys.OPERATIONS,
 )
 

@@ -25,6 +25,7 @@ SECONDS = 45.0
 _REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 _RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 _ENDPOINTS = ("Users", "Groups")
+_OPERATIONS = {"POST": "create", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}
 
 _log = logging.getLogger("scim.bulk")
 
@@ -97,14 +98,25 @@ async def _run(
 ) -> tuple[dict[str, Any], CreatedResource | None]:
     item: Any = plan.operation(step)
     result = {"method": item.method, "bulk_id": item.bulk_id}
+    single = request
     try:
         _require_time(late=late)
         item = plan.resolve(step)
+        single = _single_request(request, item)
         with storage_scope():
-            response = await dispatch(_single_request(request, item))
+            response = await dispatch(single)
     except Exception as error:  # noqa: BLE001 - whatever one operation meets is that operation's error
-        return {**result, **_where(request, item), **_failure(error)}, None
+        failure = _failure(error)
+        request.parts.append(single.outcome(*_kind(item), failure["status"], error))
+        return {**result, **_where(request, item), **failure}, None
+    request.parts.append(single.outcome(*_kind(item), response.status))
     return {**result, **_where(request, item), **_success(response)}, _created(item, response)
+
+
+def _kind(item: BulkItem) -> tuple[str, str]:
+    """Return the operation and the resource type that an operation of a bulk request is told of by."""
+    resource_type = {"Users": "User", "Groups": "Group"}.get(item.path.strip("/").split("/")[0], "")
+    return _OPERATIONS.get(item.method, "unknown"), resource_type
 
 
 def _require_time(*, late: bool) -> None:
@@ -130,7 +142,7 @@ def _single_request(request: ScimRequest, item: BulkItem) -> ScimRequest:
         raise InvalidSyntaxException(detail=f'A {item.method} in a bulk request needs "data": the body of the request.')
     headers = {"if-match": item.version} if item.version else {}
     web = WebRequest(item.method, f"/{'/'.join(segments)}", {}, headers, b"", request.web.origin)
-    return replace(request, web=web, segments=segments, given_payload=item.data)
+    return replace(request, web=web, segments=segments, given_payload=item.data, findings=[], parts=[])
 
 
 def _where(request: ScimRequest, item: BulkItem) -> dict[str, Any]:

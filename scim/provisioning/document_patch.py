@@ -55,6 +55,15 @@ def patched_document(stored: StoredDocument, operations: Iterable[PatchOperation
     return complete_document(attributes, stored.id, schema)
 
 
+def ignored_paths(operations: Iterable[PatchOperation]) -> list[str]:
+    """Return the paths that operations write and that are never stored."""
+    return [
+        operation.path.text
+        for operation in operations
+        if operation.op != "remove" and operation.path.urn is None and operation.path.key == "password"
+    ]
+
+
 def apply_operation(document: Document, operation: PatchOperation) -> None:
     """Change a document in place by one operation.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ _KEY_ATTRIBUTE = {"User": "userName", "Group": "displayName"}
 _NEVER_STORED = frozenset({"schemas", "id", "meta", "password", "groups", "members"})
 """Computed, read-only, secret, or kept in rows of their own."""
 
+_NOTEWORTHY = {"User": frozenset({"password", "groups", "members"}), "Group": frozenset({"password", "groups"})}
+_NOTHING: tuple[Any, ...] = (None, "", [])
+
 Document = dict[str, Any]
 
 
@@ -26,6 +29,8 @@ class ReadResource:
 
     document: Document
     members: list[Any]
+    ignored: Sequence[str] = ()
+    """The attributes that were sent and are never stored; not those that every client sends back as it read them."""
 
 
 def read_resource(payload: Any, schema: ResourceSchema) -> ReadResource:
@@ -44,7 +49,8 @@ def read_resource(payload: Any, schema: ResourceSchema) -> ReadResource:
         if name.lower() not in _NEVER_STORED:
             write_member(document, name, value, schema)
     require_complete(document, schema)
-    return ReadResource(document, _members_of(given, schema))
+    ignored = [name for name, value in given if name.lower() in _NOTEWORTHY[schema.name] and value not in _NOTHING]
+    return ReadResource(document, _members_of(given, schema), ignored)
 
 
 def _short_names(payload: Mapping[str, Any], schema: ResourceSchema) -> Iterator[tuple[str, Any]]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from scim2_models import NotFoundException, SCIMException
 
 from scim.directories.directory import Directory
 from scim.provisioning.answers import error_answer
-from scim.provisioning.authentication import Authenticates
+from scim.provisioning.authentication import Authenticates, AuthenticationFailedException
 from scim.provisioning.discovery import answer_service_provider_config
 from scim.provisioning.errors import scim_error
+from scim.provisioning.outcome import Observer, Outcome
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.routing import canonical_segments, route
 from scim.request_log import BeginEntry, LogEntry, begin_entry
@@ -34,16 +35,22 @@ class ProvisioningEndpoint:
     public_base_url: str = ""
     """Scheme and host under which callers reach the service; empty to use what each caller names."""
     begin_entry: BeginEntry = begin_entry
+    observers: Sequence[Observer] = ()
+    """Are told of every outcome once the answer is made."""
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
         entry = self.begin_entry("scim_request", web, "directory_id", "resource_type")
+        exchange = _Exchange(entry)
         with storage_scope() as scope:
             try:
-                response = await self._answered(web, entry)
+                response = await self._answered(web, exchange)
             except Exception as error:  # noqa: BLE001 - the last place that can still answer in SCIM form
-                response = _failure(error)
+                response, exchange.error = _failure(error), error
         entry.finish(response.status, scope.requests)
+        for outcome in exchange.outcomes(response.status):
+            for observe in self.observers:
+                observe(outcome)
         return replace(response, headers={**response.headers, "request-id": entry.correlation_id})
 
     @staticmethod
@@ -55,7 +62,8 @@ class ProvisioningEndpoint:
             )
         )
 
-    async def _answered(self, web: WebRequest, entry: LogEntry) -> WebResponse:
+    async def _answered(self, web: WebRequest, exchange: _Exchange) -> WebResponse:
+        entry = exchange.entry
         directory_id, *segments = web.path.removeprefix(_PREFIX).strip("/").split("/")
         base_url = f"{self.public_base_url or web.origin}{_PREFIX}{directory_id}"
         if segments == ["ServiceProviderConfig"] and web.method == "GET" and not web.query.get("filter"):
@@ -63,7 +71,7 @@ class ProvisioningEndpoint:
             return answer_service_provider_config(base_url)
         directory = await self.authenticator.authenticate(directory_id, web.headers.get("authorization"))
         entry.facts["directory_id"] = directory.id
-        request = ScimRequest(
+        exchange.request = request = ScimRequest(
             web=web,
             directory=directory,
             provider=directory_schemas(directory.attribute_mappings),
@@ -74,6 +82,27 @@ class ProvisioningEndpoint:
         chosen = route(request)
         entry.operation, entry.facts["resource_type"] = chosen.operation, chosen.resource_type
         return await chosen.answer(request)
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """A request as far as it is known yet, and what became of it."""
+
+    entry: LogEntry
+    request: ScimRequest | None = None
+    error: Exception | None = None
+
+    def outcomes(self, status: int) -> list[Outcome]:
+        """Return what there is to tell: nothing of a request to no known directory."""
+        operation, resource_type = self.entry.operation, self.entry.facts["resource_type"]
+        if self.request is not None:
+            whole = self.request.outcome(operation, resource_type, status, self.error)
+            return [whole, *self.request.parts]
+        if isinstance(self.error, AuthenticationFailedException) and self.error.directory is not None:
+            return [
+                Outcome(self.error.directory, self.entry.method, operation, resource_type, status, error=self.error)
+            ]
+        return []
 
 
 def _failure(error: Exception) -> WebResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scim2_models import InvalidValueException
 
@@ -10,6 +10,7 @@ from scim.provisioning.answers import no_content, resource_answer, shown_text
 from scim.provisioning.document_patch import patched_document
 from scim.provisioning.document_reader import Document, read_resource
 from scim.provisioning.documents import complete_document, same_document
+from scim.provisioning.findings import ignored_findings, wrong_type_findings
 from scim.provisioning.membership_patch import read_members, split_members
 from scim.provisioning.patch_request import read_patch
 from scim.provisioning.races import decided_anew
@@ -18,6 +19,7 @@ from scim.resources.errors import ResourceMissingError, UnknownMembersError
 from scim.resources.identifiers import begin_operation, new_resource_id, resource_name_of
 from scim.resources.membership import Member, MembershipChange
 from scim.resources.projection import Projection
+from scim.resources.provisioning_log import Finding
 from scim.resources.stored_document import StoredDocument
 from scim.web import WebResponse
 
@@ -35,6 +37,7 @@ async def create_group(request: ScimRequest) -> WebResponse:
     document = complete_document(read.document, group_id, schema)
     operation = begin_operation()
     stored = await decided_anew(lambda: request.store.create_group(document, members, operation))
+    request.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
     shown = {"members": sorted(members, key=lambda member: member.id)} if projection.needs_members else {}
     return resource_answer(201, shown_text(stored, request, schema, projection, shown), stored, request)
 
@@ -140,9 +143,14 @@ async def _change(
                 return before.version
         operation = begin_operation(after=before.version)
         version, _ = await request.store.replace_group(before, after, change, operation, guarded=request.is_guarded)
+        request.findings.extend(_wrong_types(request, current, after))
         return version
 
     return await decided_anew(attempt)
+
+
+def _wrong_types(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:
+    return wrong_type_findings(request.directory.attribute_mappings, request.provider.group, before, after)
 
 
 async def _answer(request: ScimRequest, stored: StoredDocument, projection: Projection) -> WebResponse:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from scim.provisioning.answers import no_content, resource_answer, shown_text
-from scim.provisioning.document_patch import patched_document
+from scim.provisioning.document_patch import ignored_paths, patched_document
 from scim.provisioning.document_reader import Document, read_resource
 from scim.provisioning.documents import complete_document, same_document
+from scim.provisioning.findings import ignored_findings, wrong_type_findings
 from scim.provisioning.patch_request import read_patch
 from scim.provisioning.races import decided_anew
 from scim.provisioning.request import ScimRequest, version_tag
@@ -15,6 +16,7 @@ from scim.resources.errors import ResourceMissingError
 from scim.resources.identifiers import begin_operation, new_resource_id
 from scim.resources.membership import Member
 from scim.resources.projection import Projection
+from scim.resources.provisioning_log import Finding
 from scim.resources.stored_document import StoredDocument
 from scim.web import WebResponse
 
@@ -27,6 +29,7 @@ async def create_user(request: ScimRequest) -> WebResponse:
     document = complete_document(read.document, new_resource_id("User"), schema)
     operation = begin_operation()
     stored = await decided_anew(lambda: request.store.create_user(document, operation))
+    request.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
     return resource_answer(201, await _text(request, stored, projection), stored, request)
 
 
@@ -43,12 +46,14 @@ async def replace_user(request: ScimRequest, user_id: str) -> WebResponse:
     """Replace a user's attributes (RFC 7644 §3.5.1) and answer 200 with it."""
     schema = request.provider.user
     read = read_resource(request.payload, schema)
+    request.findings.extend(ignored_findings(read.ignored))
     return await _change(request, user_id, lambda _: complete_document(read.document, user_id, schema))
 
 
 async def patch_user(request: ScimRequest, user_id: str) -> WebResponse:
     """Apply PATCH operations to a user (RFC 7644 §3.5.2) and answer 200 with it."""
     operations = read_patch(request.payload, request.provider.user)
+    request.findings.extend(ignored_findings(ignored_paths(operations)))
     return await _change(request, user_id, lambda stored: patched_document(stored, operations, request.provider.user))
 
 
@@ -84,10 +89,16 @@ async def _change(request: ScimRequest, user_id: str, change: Callable[[StoredDo
         after = change(before)
         if same_document(before.document(), after):
             return before
-        return await request.store.replace_user(before, after, begin_operation(after=before.version))
+        stored = await request.store.replace_user(before, after, begin_operation(after=before.version))
+        request.findings.extend(_wrong_types(request, before.document(), after))
+        return stored
 
     stored = await decided_anew(attempt)
     return resource_answer(200, await _text(request, stored, projection), stored, request)
+
+
+def _wrong_types(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:
+    return wrong_type_findings(request.directory.attribute_mappings, request.provider.user, before, after)
 
 
 async def _text(request: ScimRequest, stored: StoredDocument, projection: Projection) -> str:

@@ -22,11 +22,15 @@ class ResourceMissingError(Exception):
 
 
 class ValueTakenError(Exception):
-    """Another resource of the directory holds a value that must be unique: ``attribute`` is its SCIM name."""
+    """Another resource of the directory holds a value that must be unique: ``attribute`` is its SCIM name.
 
-    def __init__(self, attribute: str) -> None:
+    ``lookup`` is what the store finds that resource by (``ResourceStore.holder_of``); it does not show the value.
+    """
+
+    def __init__(self, attribute: str, lookup: str) -> None:
         super().__init__(f"{attribute} is taken")
         self.attribute = attribute
+        self.lookup = lookup
 
 
 class LostRaceError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from scim.resources.errors import ValueTakenError
 from scim.resources.identifiers import Operation, ResourceName
 from scim.resources.membership import Member, MembershipChange
 from scim.resources.search import Search, SearchResult
@@ -103,6 +104,13 @@ class ResourceStore(Protocol):
         """Return members of a group whose id is greater than ``after``, and the id to go on behind, empty at the end.
 
         One storage request, and one more when groups are among them.
+        """
+        ...
+
+    async def holder_of(self, taken: ValueTakenError) -> str:
+        """Return the id of the resource that holds a value that was taken, empty when none does any more.
+
+        One storage request.
         """
         ...
 

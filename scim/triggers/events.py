@@ -21,5 +21,5 @@ async def sweep(timer: TimerRequest) -> None:
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 3 * * *")
 async def retention(timer: TimerRequest) -> None:
-    """Delete feed rows that are older than the retention."""
-    await application().background.forget_old_events()
+    """Delete feed rows and log entries that are older than the retention."""
+    await application().background.forget_what_is_old()

@@ -133,4 +133,5 @@ def _restarted(service: Service) -> Any:
         secret_store=running.secret_store,
         relay_requests=running.relay_requests,
         token_uses=running.token_uses,
+        provisioning_log=running.provisioning_log,
     )

@@ -13,6 +13,7 @@ from scim.composition import Application
 from scim.settings import Settings, StorageSettings
 from tests.fakes.memory_account import RecordedRelayRequests
 from tests.fakes.memory_secrets import MemorySecretStore
+from tests.fakes.recorded_outcomes import RecordedOutcomes
 from tests.fakes.recorded_uses import RecordedUses
 from tests.faults import FaultyTransport
 from tests.resilience.stock import Stock, unique
@@ -61,6 +62,7 @@ async def open_scene(connection_string: str, connections: Transport, *, pool: in
         secret_store=MemorySecretStore(),
         relay_requests=RecordedRelayRequests(),
         token_uses=RecordedUses(),
+        provisioning_log=RecordedOutcomes(),
     )
     await application.prepare_storage()
     client = await Service(application, transport.count).new_directory()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from scim.adapters.tables.feed import forget_old_events
 from scim.adapters.tables.outbox import oldest_age_seconds
@@ -13,6 +14,7 @@ from scim.adapters.tables.relay import relay
 from scim.adapters.tables.unfinished import finish_operations
 from scim.directories.directory import Directory, DirectoryReference
 from scim.directories.interfaces import DirectoryStore
+from scim.resources.provisioning_log import ProvisioningLogStore, retention_limit
 from scim.resources.storage_scope import storage_scope
 from scim.service_signals import ServiceSignals
 
@@ -31,6 +33,7 @@ class BackgroundWork:
     """Settles a directory whose creation a crash left half done."""
     settle_tokens: Callable[[Directory], Awaitable[Directory]]
     """Ends tokens whose time has come, and tells of those that expire soon."""
+    provisioning_log: ProvisioningLogStore
 
     async def relay_directory(self, directory_id: str) -> None:
         """Relay one directory after a change, and finish what its deletions left to do."""
@@ -50,10 +53,11 @@ class BackgroundWork:
                 signals.failures += 1
         return signals
 
-    async def forget_old_events(self) -> None:
-        """Delete the feed rows of every directory that are older than the retention."""
+    async def forget_what_is_old(self) -> None:
+        """Delete the feed rows and the log entries of every directory that are older than the retention."""
         async for reference in self._references():
-            await self._attempt("retention", reference, self._forget_events)
+            await self._attempt("retention of events", reference, self._forget_events)
+            await self._attempt("retention of the log", reference, self._forget_log)
 
     async def _references(self) -> AsyncIterator[DirectoryReference]:
         continuation: Mapping[str, str] | None = None
@@ -91,6 +95,9 @@ class BackgroundWork:
         directory = await self.directories.directory(reference.directory_id)
         if directory is not None:
             await forget_old_events(self.partition_of(directory))
+
+    async def _forget_log(self, reference: DirectoryReference) -> None:
+        await self.provisioning_log.forget(reference.directory_id, retention_limit(datetime.now(UTC)))
 
     async def _catch_up(self, directory: Directory) -> None:
         partition = self.partition_of(directory)

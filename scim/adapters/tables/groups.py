@@ -88,7 +88,7 @@ def _creation_error(refused: TransactionRefusedError, write: Write) -> Exception
     if unknown is not None:
         return UnknownMembersError([unknown])
     if isinstance(refused, RowExistsError) and write.key.startswith("d|"):
-        return ValueTakenError("displayName")
+        return ValueTakenError("displayName", write.key)
     return LostRaceError()
 
 

@@ -60,8 +60,9 @@ async def create_large_group(
 
 
 async def _require_free_name(partition: Partition, document: dict[str, Any]) -> None:
-    if await partition.read(keys.group_name(document["displayName"])) is not None:
-        raise ValueTakenError("displayName")
+    lookup = keys.group_name(document["displayName"])
+    if await partition.read(lookup) is not None:
+        raise ValueTakenError("displayName", lookup)
 
 
 async def _begin_staging(partition: Partition, group_id: str, operation: Operation) -> None:

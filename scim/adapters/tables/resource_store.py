@@ -22,7 +22,7 @@ from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.search import search_documents
 from scim.adapters.tables.unfinished import visible_groups
 from scim.adapters.tables.users import create_user, replace_user
-from scim.resources.errors import LostRaceError, StorageUnavailableError, TooManyMembersError
+from scim.resources.errors import LostRaceError, StorageUnavailableError, TooManyMembersError, ValueTakenError
 from scim.resources.identifiers import Operation, ResourceName
 from scim.resources.membership import Member, MembershipChange
 from scim.resources.search import Search, SearchResult
@@ -130,6 +130,11 @@ class TableResourceStore:
     async def _visible(self, members: list[Member]) -> list[Member]:
         visible = set(await visible_groups(self.partition, [member.id for member in members]))
         return [member for member in members if member.id in visible]
+
+    async def holder_of(self, taken: ValueTakenError) -> str:
+        """Return the id of the resource that holds a value that was taken, empty when none does any more."""
+        row = await self.partition.read(taken.lookup)
+        return str(row.values["id"]) if row else ""
 
     async def groups_of(self, user_id: str) -> list[str]:
         """Return the ids of the groups that a user is a direct member of."""

@@ -83,7 +83,7 @@ async def _commit_create(partition: Partition, writes: list[Write], user_id: str
             if row is not None:  # Only our own lost answer can have stored this new id.
                 return [row.etag] * len(writes)
         if isinstance(refused, RowExistsError):
-            raise ValueTakenError("userName") from refused
+            raise ValueTakenError("userName", writes[refused.index].key) from refused
         raise LostRaceError from refused
 
 
@@ -137,7 +137,7 @@ async def commit_replace(
         if unknown is not None:
             raise UnknownMembersError([unknown]) from refused
         if isinstance(refused, RowExistsError) and write.key.startswith(("n|", "d|")):
-            raise ValueTakenError(unique_attribute) from refused
+            raise ValueTakenError(unique_attribute, write.key) from refused
         raise LostRaceError from refused
 
 
