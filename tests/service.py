@@ -15,7 +15,8 @@ import pytest
 from scim.adapters.tables.client import StorageAccount
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.transport import AiohttpTransport
-from scim.composition import RESOURCES_TABLE, Application
+from scim.composed_stores import RESOURCES_TABLE
+from scim.composition import Application
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory
 from scim.resources.schema import GROUP_URN, USER_URN

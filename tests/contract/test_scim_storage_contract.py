@@ -16,7 +16,7 @@ from scim2_server.testing import AsyncScimStorageContract, BlockingStorage
 from scim.adapters.tables.client import StorageAccount
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.resource_store import TableResourceStore
-from scim.composition import RESOURCES_TABLE
+from scim.composed_stores import RESOURCES_TABLE
 from scim.local_host.azurite import Azurite
 from scim.resources.directory_schemas import directory_schemas
 from tests.contract.engine_storage import EngineStorage, engine_provider

@@ -15,7 +15,7 @@ from scim.adapters.tables.feed import RETENTION_DAYS, forget_old_events, read_fe
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import Table
-from scim.composition import RESOURCES_TABLE
+from scim.composed_stores import RESOURCES_TABLE
 from scim.events.feed import CursorExpiredError, FeedCursor
 from scim.resources.errors import StorageUnavailableError
 from tests.fakes.memory_table import MemoryTable, fail_at, lose_answer_of

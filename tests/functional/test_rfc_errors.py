@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scim.composition import RESOURCES_TABLE
+from scim.composed_stores import RESOURCES_TABLE
 from scim.resources.errors import StorageUnavailableError
 from tests.fakes.memory_table import MemoryTable, Request
 from tests.service import PATCH_URN, ScimClient, add_members, group, user

@@ -10,7 +10,9 @@ from typing import get_args
 from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.token_rows import TableTokenUses
-from scim.composition import DIRECTORIES_TABLE
+from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE
+from scim.resources.identifiers import new_resource_id
+from scim.resources.provisioning_log import Finding, ProvisioningLogEntry
 from tests.documents import document
 from tests.fakes.memory_table import MemoryTable
 from tests.service import ScimClient, add_members
@@ -50,6 +52,20 @@ async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> No
     }
 
     assert written == {(partition, key) for partition, key in described if key}
+
+
+async def test_every_row_of_the_provisioning_log_is_described(scim: ScimClient) -> None:
+    now, one, other = scim.directory.created, new_resource_id("User"), new_resource_id("Group")
+    finding = Finding("value_refused", "title", one, other, "No.")
+    entry = ProvisioningLogEntry(finding, "PATCH", "patch", "User", 400, "invalidValue", now, now)
+    await scim.application.provisioning_log_store.add(scim.directory.id, [entry])
+    table = scim.application.account.table(LOG_TABLE)
+    assert isinstance(table, MemoryTable)
+    described = {first_key(cells[0]): set(re.findall(r"`([^`]+)`", cells[1])) for cells in table_cells(2)}
+
+    written = {fixed(key): set(row.values) for key, row in table.rows(scim.directory.id).items()}
+
+    assert written == {key: names for key, names in described.items() if key in written}
 
 
 def described_rows() -> Iterator[tuple[RowKind, frozenset[str]]]:

@@ -18,7 +18,8 @@ from typing import Final
 
 from scim.adapters.tables import large_groups
 from scim.adapters.tables.transport import AiohttpTransport, StorageRequest, StorageResponse
-from scim.composition import RESOURCES_TABLE, Application
+from scim.composed_stores import RESOURCES_TABLE
+from scim.composition import Application
 from scim.local_host.__main__ import main as serve
 from scim.resources import identifiers
 from scim.settings import Settings

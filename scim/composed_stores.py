@@ -1,0 +1,135 @@
+"""The one place that chooses the outside world: storage, secret store, queue. Everything is made on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from scim.settings import Settings
+
+if TYPE_CHECKING:
+    from scim.adapters.storage_queue import RelayRequests
+    from scim.adapters.tables.client import StorageAccount
+    from scim.adapters.tables.directories import TableDirectoryStore
+    from scim.adapters.tables.partition import Partition
+    from scim.adapters.telemetry.telemetry import Telemetry
+    from scim.directories.directory import Directory
+    from scim.directories.interfaces import SecretStore, WatchList
+    from scim.events.feed import FeedCursor, FeedPage
+    from scim.resources.interfaces import ResourceStore
+    from scim.resources.provisioning_log import ProvisioningLogStore
+
+RESOURCES_TABLE, DIRECTORIES_TABLE, LOG_TABLE = "resources", "directories", "provisioninglog"
+
+
+class Stores:
+    """What the services of one process stand on."""
+
+    def __init__(self, settings: Settings, **parts: Any) -> None:
+        self.settings = settings
+        for name, part in parts.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"the application has no part named {name}")
+            self.__dict__[name] = part
+
+    @cached_property
+    def telemetry(self) -> Telemetry | None:
+        """What makes spans and metrics; None where telemetry is off, so that nothing is put around anything."""
+        if not self.settings.telemetry:
+            return None
+        from scim.adapters.telemetry.telemetry import Telemetry
+
+        return Telemetry()
+
+    @cached_property
+    def account(self) -> StorageAccount:
+        """The storage account that holds directories and resources."""
+        from scim.adapters.tables.client import StorageAccount
+
+        storage = self.settings.storage
+        options: dict[str, Any] = {"sdk": self.settings.table_client == "sdk"}
+        if self.telemetry is not None:
+            options["observe"] = self.telemetry.table
+        if storage.connection_string:
+            return StorageAccount.from_connection_string(storage.connection_string, **options)
+        return StorageAccount(storage.table_service_uri, self.credential, **options)
+
+    @cached_property
+    def credential(self) -> Any:
+        """The identity the app has in Azure; locally, the developer's az login."""
+        from scim.adapters.azure_identity import azure_credential
+
+        return azure_credential(self.settings.storage.client_id)
+
+    @cached_property
+    def directory_store(self) -> TableDirectoryStore:
+        """Where organizations and directories are kept."""
+        from scim.adapters.tables.directories import TableDirectoryStore
+
+        return TableDirectoryStore(self.account.table(DIRECTORIES_TABLE))
+
+    @cached_property
+    def secret_store(self) -> SecretStore:
+        """Where token values are kept."""
+        store = self._bare_secret_store()
+        return store if self.telemetry is None else self.telemetry.secret_store(store)
+
+    def _bare_secret_store(self) -> SecretStore:
+        if self.settings.secret_store_file is None:
+            from scim.adapters.key_vault import KeyVaultSecretStore
+
+            return KeyVaultSecretStore(self.settings.vault_url, lambda: self.credential)
+        from scim.adapters.local_secrets import LocalSecretStore
+
+        return LocalSecretStore(self.settings.secret_store_file)
+
+    @cached_property
+    def watch_list(self) -> WatchList:
+        """Which secrets are looked at in every round of the watcher."""
+        from scim.adapters.tables.token_rows import TableWatchList
+
+        return TableWatchList(self.account.table(DIRECTORIES_TABLE))
+
+    @cached_property
+    def relay_requests(self) -> RelayRequests:
+        """What asks the relay for a directory after a change."""
+        from scim.adapters.storage_queue import RelayRequests, queue_sender
+
+        return RelayRequests(queue_sender(self.settings.storage, lambda: self.credential))
+
+    def partition_of(self, directory: Directory) -> Partition:
+        """Return the partition that holds a directory's resources."""
+        from scim.adapters.tables.partition import Partition
+
+        return Partition(self.account.table(RESOURCES_TABLE), directory.id, directory.organization_id)
+
+    def resources_of(self, directory: Directory) -> ResourceStore:
+        """Return the users and groups of a directory."""
+        from scim.adapters.tables.resource_store import TableResourceStore
+
+        return TableResourceStore(self.partition_of(directory), self.relay_requests.ask)
+
+    @cached_property
+    def provisioning_log_store(self) -> ProvisioningLogStore:
+        """Where the provisioning log is kept."""
+        from scim.adapters.tables.provisioning_log import TableProvisioningLog
+
+        return TableProvisioningLog(self.account.table(LOG_TABLE))
+
+    async def counts_of(self, directory: Directory) -> Mapping[str, int]:
+        """Return how many users, active users and groups a directory has. One storage request."""
+        from scim.adapters.tables.directory_index import read_index
+
+        return (await read_index(self.partition_of(directory))).current_counts()
+
+    async def feed_of(self, directory: Directory, after: FeedCursor, limit: int) -> FeedPage:
+        """Return events of a directory."""
+        from scim.adapters.tables.feed import read_feed
+
+        return await read_feed(self.partition_of(directory), after, limit)
+
+    async def prepare_storage(self) -> None:
+        """Create the tables where nobody provisioned them: locally and in tests."""
+        for name in (RESOURCES_TABLE, DIRECTORIES_TABLE, LOG_TABLE):
+            await self.account.create_table(name)
