@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from scim.adapters.storage_queue import RelayRequests
     from scim.adapters.tables.client import StorageAccount
     from scim.adapters.tables.directories import TableDirectoryStore
+    from scim.adapters.tables.organization_feed import TableOrganizationFeed
     from scim.adapters.tables.partition import Partition
+    from scim.adapters.tables.table import Table
     from scim.adapters.telemetry.telemetry import Telemetry
     from scim.directories.directory import Directory
     from scim.directories.interfaces import SecretStore, WatchList
@@ -109,6 +111,17 @@ class Stores:
         from scim.adapters.tables.resource_store import TableResourceStore
 
         return TableResourceStore(self.partition_of(directory), self.relay_requests.ask)
+
+    @cached_property
+    def organization_feed(self) -> TableOrganizationFeed:
+        """What is told of directories and tokens."""
+        from scim.adapters.tables.organization_feed import TableOrganizationFeed
+
+        return TableOrganizationFeed(self.account.table(DIRECTORIES_TABLE))
+
+    def tables_of(self, directory: Directory) -> Sequence[Table]:
+        """Return the tables in which a directory has a partition of its own, but for that of the directories."""
+        return [self.partition_of(directory).table, self.account.table(LOG_TABLE)]
 
     @cached_property
     def provisioning_log_store(self) -> ProvisioningLogStore:

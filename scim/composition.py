@@ -17,8 +17,8 @@ from scim.settings import Settings
 if TYPE_CHECKING:
     from scim.adapters.tables.background import BackgroundWork
     from scim.directories.api_key_service import ApiKeyService
+    from scim.directories.deletion import DirectoryDeletion
     from scim.directories.service import DirectoryService
-    from scim.directories.token_events import TokenEvents
     from scim.directories.token_service import TokenService
     from scim.directories.token_uses import TokenUses
     from scim.directories.token_watcher import TokenWatcher
@@ -42,15 +42,27 @@ class Application(Stores):
         from scim.resources.identifiers import uuid7_hex
 
         return DirectoryService(
-            self.directory_store, self.secret_store, now=lambda: datetime.now(UTC), new_id=uuid7_hex
+            self.directory_store, self.secret_store, self.organization_feed, now=self.now, new_id=uuid7_hex
         )
 
     @cached_property
-    def token_events(self) -> TokenEvents:
-        """What is told of tokens."""
-        from scim.directories.token_events import NoTokenEvents
+    def deletion(self) -> DirectoryDeletion:
+        """What deletes directories."""
+        from scim.adapters.tables.directory_removal import TableDirectoryRows
+        from scim.directories.deletion import DirectoryDeletion
 
-        return NoTokenEvents()
+        return DirectoryDeletion(
+            self.directory_store,
+            self.secret_store,
+            self.organization_feed,
+            TableDirectoryRows(self.tables_of),
+            ask=self.relay_requests.ask,
+            now=self.now,
+        )
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.now(UTC)
 
     @cached_property
     def tokens(self) -> TokenService:
@@ -64,8 +76,8 @@ class Application(Stores):
             self.secret_store,
             self.watch_list,
             TableTokenUses(self.account.table(DIRECTORIES_TABLE)),
-            self.token_events,
-            now=lambda: datetime.now(UTC),
+            self.organization_feed,
+            now=self.now,
             new_id=uuid7_hex,
         )
 
@@ -74,9 +86,7 @@ class Application(Stores):
         """What finds changes that operators made in the secret store."""
         from scim.directories.token_watcher import TokenWatcher
 
-        return TokenWatcher(
-            self.directory_store, self.secret_store, self.watch_list, self.tokens, now=lambda: datetime.now(UTC)
-        )
+        return TokenWatcher(self.directory_store, self.secret_store, self.watch_list, self.tokens, now=self.now)
 
     @cached_property
     def token_uses(self) -> TokenUses:
@@ -120,11 +130,12 @@ class Application(Stores):
         from scim.directories.api_key_service import ApiKeyService
 
         store = TableApiKeyStore(self.account.table(DIRECTORIES_TABLE))
-        return ApiKeyService(store, self.directory_store, now=lambda: datetime.now(UTC))
+        return ApiKeyService(store, self.directory_store, now=self.now)
 
     @cached_property
     def management(self) -> ManagementEndpoint:
         """The API for the application's backend."""
+        from scim.events.organization_feed import OrganizationEventReader
         from scim.management.endpoint import ManagementEndpoint
         from scim.management.key_uses import KeyUses
         from scim.management.operation import Services
@@ -135,8 +146,10 @@ class Application(Stores):
             keys=self.api_keys,
             store_of=self.resources_of,
             counts_of=self.counts_of,
+            deletion=self.deletion,
             feed_of=self.feed_of,
             provisioning_log=self.provisioning_log_store,
+            organization_events=OrganizationEventReader(self.organization_feed.read, self.feed_of),
             public_base_url=self.settings.public_base_url,
         )
         return ManagementEndpoint(services, KeyUses(self.api_keys), **self._observed_entries())
@@ -151,6 +164,9 @@ class Application(Stores):
             self.partition_of,
             self.directories.complete_creation,
             self.tokens.settle,
+            self.directories.announce,
+            self.deletion.proceed,
+            self.organization_feed,
             self.provisioning_log_store,
         )
 

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from scim.adapters.tables.directories import TableDirectoryStore
+from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.adapters.tables.token_rows import TableTokenUses, TableWatchList
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory, DirectoryReference
@@ -61,11 +62,15 @@ class TokenWorld:
         return TableDirectoryStore(self.table)
 
     @property
+    def feed(self) -> TableOrganizationFeed:
+        return TableOrganizationFeed(self.table)
+
+    @property
     def watch_list(self) -> TableWatchList:
         return TableWatchList(self.table)
 
     def directories(self) -> DirectoryService:
-        return DirectoryService(self.store, self.secrets, now=lambda: self.time, new_id=self.new_id)
+        return DirectoryService(self.store, self.secrets, self.feed, now=lambda: self.time, new_id=self.new_id)
 
     def tokens(self, **parts: Any) -> TokenService:
         """Return a service; parts given by name take the place of the world's."""

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
+from scim.directories.directory_events import DirectoryEvent
 from scim.directories.errors import InvalidValueError
 from scim.directories.organization import MAX_NAME_LENGTH, check_text
 
 Provider = Literal["entra_id", "okta", "generic_scim"]
-Status = Literal["active", "disabled"]
+Status = Literal["active", "disabled", "deleting"]
 
 MAX_MAPPINGS = 200
 DEFAULT_DATA_ACCOUNT = "default"
 SECRET_PREFIX = "scim-token-"  # noqa: S105 - how names of secrets begin
 
 _DIRECTORY_ID = re.compile(r"dir_[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """How far the deletion of a directory is."""
+
+    started: datetime
+    removed: int = 0
+    """How many rows are gone."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form that the row holds."""
+        return {"started": self.started.isoformat(), "removed": self.removed}
+
+    @classmethod
+    def from_json(cls, form: Mapping[str, Any]) -> Deletion:
+        """Return the deletion of its JSON form."""
+        return cls(datetime.fromisoformat(form["started"]), form["removed"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +62,10 @@ class Directory:
     """The storage account that holds the partition, by its name in the settings."""
     cursor_secret: str = field(default="", repr=False)
     """Random text from which the keys of this directory's cursors derive, so that none is valid in another."""
+    untold: tuple[DirectoryEvent, ...] = ()
+    """What the organization's feed has not been told yet."""
+    deletion: Deletion | None = None
+    """Of a directory that is being deleted: how far that is."""
 
     def __post_init__(self) -> None:
         """Refuse a malformed name, provider or number of mappings."""
@@ -60,7 +83,7 @@ class Directory:
         return secret_name_of(self.id)
 
     def valid_tokens(self, at: datetime) -> tuple[TokenRecord, ...]:
-        """Return the tokens that are accepted at a time: none when the directory is disabled."""
+        """Return the tokens that are accepted at a time: none when it is disabled or being deleted."""
         if self.status != "active":
             return ()
         return tuple(token for token in self.tokens if token.is_valid(at))

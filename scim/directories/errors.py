@@ -44,6 +44,14 @@ class DirectoryNotFoundError(DirectoryError):
         super().__init__(f"there is no directory {directory_id!r}")
 
 
+class DirectoryDeletingError(DirectoryNotFoundError):
+    """The directory is being deleted, and takes no change any more."""
+
+    def __init__(self, directory_id: str) -> None:
+        super().__init__(directory_id)
+        self.args = (f"directory {directory_id} is being deleted",)
+
+
 class DirectoryBusyError(DirectoryError):
     """Others kept changing the directory between our reading and writing it; trying again helps."""
 

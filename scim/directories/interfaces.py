@@ -219,15 +219,26 @@ class DirectoryStore(DirectoryReader, Protocol):
         """Take an entry without a directory from the list of directories; doing it again changes nothing."""
         ...
 
-    async def update_directory(self, directory_id: str, change: Callable[[Directory], Directory]) -> Directory:
+    async def update_directory(
+        self, directory_id: str, change: Callable[[Directory], Directory], *, deleting: bool = False
+    ) -> Directory:
         """Replace a directory by ``change`` of it, and return it; nothing is written when they are equal.
 
         ``change`` is pure and called again when somebody else changed the directory meanwhile, so it may meet its
         own result. What it raises ends the update.
 
+        :param deleting: Whether a directory that is being deleted may be changed, too.
         :raises DirectoryNotFoundError: When there is no such directory.
+        :raises DirectoryDeletingError: When it is being deleted.
         :raises DirectoryBusyError: When others kept changing it.
         :raises InvalidValueError: When the result is larger than the store can hold.
+        """
+        ...
+
+    async def forget_directory(self, directory: Directory) -> None:
+        """Delete what is left of a directory that is being deleted; doing it again changes nothing.
+
+        A crash leaves it listed, with its row or without.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import FINGERPRINT_TAG, TokenRecord, new_token, record_of
 from scim.directories.directory import DEFAULT_DATA_ACCOUNT, Directory, DirectoryReference, Provider, Status
+from scim.directories.directory_changes import DirectoryChange, MappingChange, created_event, without_events
 from scim.directories.errors import (
     DirectoryNotFoundError,
     OrganizationNotFoundError,
@@ -17,13 +19,13 @@ from scim.directories.errors import (
 )
 from scim.directories.interfaces import DirectoriesPage, DirectoryPage, DirectoryStore, OrganizationPage, SecretStore
 from scim.directories.organization import Organization
+from scim.directories.organization_events import OrganizationEvents
 from scim.directories.token_changes import check_expiry
 
 ABANDONED_AFTER = timedelta(minutes=15)
 """A creation under way for longer is taken for one that a crash ended: a request is given up long before."""
 
-MappingChange = Callable[[Sequence[AttributeMapping]], Sequence[AttributeMapping]]
-"""Makes new mappings of those that there are. Pure, since it may be called again."""
+_log = logging.getLogger("scim.directories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,14 @@ class DirectoryService:
         self,
         store: DirectoryStore,
         secret_store: SecretStore,
+        events: OrganizationEvents,
         *,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         data_account: str = DEFAULT_DATA_ACCOUNT,
     ) -> None:
-        """Use these stores.
+        """Use these stores, and tell this of what happens.
 
         :param now: The time, in UTC.
         :param new_id: A fresh UUIDv7 as 32 hex digits.
@@ -64,6 +67,7 @@ class DirectoryService:
         """
         self._store = store
         self._secrets = secret_store
+        self._events = events
         self._now = now
         self._new_id = new_id
         self._random_bytes = random_bytes
@@ -139,7 +143,7 @@ class DirectoryService:
         version = await self._secrets.set(directory.secret_name, token, tags, expires=expires_at)
         active = await self._store.update_directory(directory.id, _activation(record, version))
         await self._store.confirm_creation(reference)
-        return NewDirectory(active, token)
+        return NewDirectory(await self.announce(active), token)
 
     async def get_directory(self, directory_id: str) -> Directory:
         """Return a directory.
@@ -178,26 +182,36 @@ class DirectoryService:
         status: Status | None = None,
         mappings: Sequence[AttributeMapping] | MappingChange | None = None,
     ) -> Directory:
-        """Return the directory with what is given changed; other mappings raise their revision. Two storage requests.
+        """Return the directory with what is given changed; other mappings raise their revision.
+
+        Two storage requests, and when something differs two more, and two for each event.
 
         :param mappings: All of them, or what makes them of those that there are, whoever else changes them.
         :raises InvalidValueError: When a value is malformed.
         :raises DirectoryNotFoundError: When there is none of this id.
+        :raises DirectoryDeletingError: When it is being deleted.
         """
-        now = self._now()
+        change = DirectoryChange(name, status, mappings)
+        changed = await self._store.update_directory(
+            directory_id, lambda old: change.apply(old, self._now(), self._new_id)
+        )
+        return await self.announce(changed)
 
-        def change(old: Directory) -> Directory:
-            listed = _mappings(old.attribute_mappings, mappings)
-            new = replace(
-                old,
-                name=old.name if name is None else name.strip(),
-                status=status or old.status,
-                attribute_mappings=listed,
-                mapping_revision=old.mapping_revision + (listed != old.attribute_mappings),
-            )
-            return old if new == old else replace(new, changed=now)
+    async def announce(self, directory: Directory) -> Directory:
+        """Return the directory with everything told that its row has to tell; what cannot be told now, the sweep will.
 
-        return await self._store.update_directory(directory_id, change)
+        Costs nothing when nothing is to tell; else two storage requests, and two more for each event.
+        """
+        told = directory.untold
+        if not told:
+            return directory
+        try:
+            for event in told:
+                await self._events.tell(event)
+            return await self._store.update_directory(directory.id, lambda old: without_events(old, told))
+        except Exception:  # noqa: BLE001 - the change itself has taken place, and the sweep tells what is left
+            _log.exception("events of directory %s were not told; the sweep repeats it", directory.id)
+            return directory
 
     async def current_token(self, directory: Directory) -> str | None:
         """Return the value of the newest valid token, read from the secret store; None when there is none.
@@ -218,6 +232,8 @@ class DirectoryService:
         directory = await self._store.directory(reference.directory_id)
         if directory is None:
             await self._store.discard_reference(reference)
+            return
+        if directory.deletion is not None:
             return
         await self._store.link_to_organization(directory)
         await self._end_unconfirmed_tokens(directory)
@@ -252,15 +268,7 @@ class DirectoryService:
             attribute_mappings=mappings,
             data_account=self._data_account,
         )
-        return token, directory
-
-
-def _mappings(
-    old: tuple[AttributeMapping, ...], new: Sequence[AttributeMapping] | MappingChange | None
-) -> tuple[AttributeMapping, ...]:
-    if new is None:
-        return old
-    return tuple(new(old) if callable(new) else new)
+        return token, replace(directory, untold=(created_event(directory, self._new_id()),))
 
 
 def _activation(record: TokenRecord, version: str) -> Callable[[Directory], Directory]:

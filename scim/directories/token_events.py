@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory
+from scim.directories.organization_events import event_json
 from scim.directories.token_expiry import due_warning, marks_of_warning, warning_mark
 
 TokenEventType = Literal["token.rotated", "token.adopted", "token.expiring", "token.revoked", "token.ended"]
@@ -45,6 +46,10 @@ class TokenEvent:
         """Return the id that every telling of this event has: 32 hex digits."""
         return sha256(f"{self.directory_id}|{self.version}|{self.mark}".encode()).hexdigest()[:32]
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the event as it is stored and sent."""
+        return event_json(self, {"token": {"version": self.version, "last_four": self.last_four, **self.data}})
+
 
 class TokenEvents(Protocol):
     """Is told what happens to tokens."""
@@ -52,13 +57,6 @@ class TokenEvents(Protocol):
     async def tell(self, event: TokenEvent) -> None:
         """Keep an event; one whose id is known already changes nothing. What it raises makes it be told again."""
         ...
-
-
-class NoTokenEvents:
-    """Keeps nothing."""
-
-    async def tell(self, event: TokenEvent) -> None:
-        """Do nothing."""
 
 
 def untold_events(directory: Directory, at: datetime) -> tuple[TokenEvent, ...]:

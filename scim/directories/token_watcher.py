@@ -112,7 +112,7 @@ class TokenWatcher:
         directory_id = reference.directory_id
         versions = await self._secrets.list_versions(secret_name_of(directory_id))
         directory = await self._directories.directory(directory_id)
-        if directory is None:
+        if directory is None or directory.deletion is not None:
             return  # being created or deleted
         # Settled first: a rotation that a crash left must be unable to end before its version is disabled.
         directory = await self._tokens.settle(directory)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from scim.directories.directory import Directory, is_directory_id
+from scim.directories.directory import Deletion, Directory, is_directory_id
 from scim.management import tokens
 from scim.management.mappings import MappingAnswer, Mappings, read_mappings, shown_mappings
 from scim.management.models import Answer, Body, ListQuery, Page
@@ -18,6 +18,14 @@ from scim.management.tokens import TokenAnswer
 
 ProviderName = Literal["entra_id", "okta", "generic_scim"]
 StatusName = Literal["active", "disabled"]
+ShownStatus = Literal["active", "disabled", "deleting"]
+
+
+class DeletionAnswer(Answer):
+    """How far the deletion of a directory is."""
+
+    started_at: datetime
+    removed_rows: int = Field(description="How many rows of it are gone; a user has four or more.")
 
 
 class DirectoryAnswer(Answer):
@@ -27,12 +35,13 @@ class DirectoryAnswer(Answer):
     organization_id: str
     provider: ProviderName
     name: str
-    status: StatusName
+    status: ShownStatus
     tenant_url: str = Field(description="The address to enter at the identity provider.")
     attribute_mappings: list[MappingAnswer]
     mapping_revision: int
     created_at: datetime
     updated_at: datetime
+    deletion: DeletionAnswer | None = Field(description="How far its deletion is; null while it is not deleted.")
 
 
 class DirectoryList(Page[DirectoryAnswer]):
@@ -50,7 +59,7 @@ class Counts(Answer):
 class DirectoryDetails(DirectoryAnswer):
     """A directory with what it holds."""
 
-    counts: Counts
+    counts: Counts | None = Field(description="Null while the directory is being deleted.")
     tokens: list[TokenAnswer] = Field(description="Newest first, without their values.")
 
 
@@ -97,12 +106,19 @@ async def list_directories(call: Call) -> DirectoryList:
 async def get_directory(call: Call) -> DirectoryDetails:
     """Return a directory with its counts and what is told of its tokens."""
     directory, services = call.directory, call.services
-    counts, listed = await asyncio.gather(services.counts_of(directory), services.tokens.tokens_of(directory))
+    counts, listed = await asyncio.gather(_counts(call), services.tokens.tokens_of(directory))
     return DirectoryDetails(
         **_shown(call, directory).model_dump(),
-        counts=Counts(users=counts["users"], active_users=counts["active"], groups=counts["groups"]),
+        counts=counts,
         tokens=[tokens.shown(token) for token in listed],
     )
+
+
+async def _counts(call: Call) -> Counts | None:
+    if call.directory.deletion is not None:
+        return None
+    counts = await call.services.counts_of(call.directory)
+    return Counts(users=counts["users"], active_users=counts["active"], groups=counts["groups"])
 
 
 async def update_directory(call: Call) -> DirectoryAnswer:
@@ -132,7 +148,19 @@ def shown(directory: Directory, base_url: str) -> DirectoryAnswer:
         mapping_revision=directory.mapping_revision,
         created_at=directory.created,
         updated_at=directory.changed,
+        deletion=_deletion(directory.deletion),
     )
+
+
+async def delete_directory(call: Call) -> DirectoryAnswer:
+    """Return a directory whose deletion has begun: it is refused at once, and removed in the background."""
+    return _shown(call, await call.services.deletion.begin(call.directory.id))
+
+
+def _deletion(deletion: Deletion | None) -> DeletionAnswer | None:
+    if deletion is None:
+        return None
+    return DeletionAnswer(started_at=deletion.started, removed_rows=deletion.removed)
 
 
 _OF_ORGANIZATION = "organizations/{organization_id}/directories"
@@ -145,7 +173,7 @@ OPERATIONS = (
         "write",
         "Create a directory; its token is shown once",
         create_directory,
-        "7",
+        "11",
         NewDirectoryAnswer,
         body=NewDirectory,
         status=201,
@@ -171,6 +199,7 @@ OPERATIONS = (
         get_directory,
         "3",
         DirectoryDetails,
+        of_deleted=True,
     ),
     Operation(
         "update_directory",
@@ -179,8 +208,20 @@ OPERATIONS = (
         "write",
         "Rename, disable or enable a directory, or replace its mappings",
         update_directory,
-        "3",
+        "3; when something differs 5, and 2 for each of its events",
         DirectoryAnswer,
         body=DirectoryChange,
+    ),
+    Operation(
+        "delete_directory",
+        "DELETE",
+        _ONE,
+        "write",
+        "Delete a directory with all its users and groups",
+        delete_directory,
+        "3",
+        DirectoryAnswer,
+        status=202,
+        of_deleted=True,
     ),
 )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from scim.directories.api_key import ApiKey, KeyScope
 from scim.directories.directory import Directory
+from scim.directories.errors import DirectoryDeletingError
 from scim.directories.organization import Organization
 from scim.json_body import read_json_body
 from scim.management.key_uses import KeyUses
@@ -72,7 +73,7 @@ class ManagementEndpoint:
         entry.facts["key_id"] = key.id
         _require_scope(key, operation.scope)
         organization = await self._organization(key, parameters.get("organization_id"))
-        directory = await self._directory(key, parameters.get("directory_id"))
+        directory = await self._directory(key, parameters.get("directory_id"), operation)
         entry.facts["organization_id"] = _organization_id(organization, directory)
         entry.facts["directory_id"] = directory.id if directory else ""
         call = Call(
@@ -106,12 +107,14 @@ class ManagementEndpoint:
             raise not_found(NO_ORGANIZATION)
         return organization
 
-    async def _directory(self, key: ApiKey, directory_id: str | None) -> Directory | None:
+    async def _directory(self, key: ApiKey, directory_id: str | None, operation: Operation) -> Directory | None:
         if directory_id is None:
             return None
         directory = await self.services.directories.get_directory(directory_id)
         if not key.opens(directory.organization_id):
             raise not_found(NO_DIRECTORY)
+        if directory.deletion is not None and not operation.of_deleted:
+            raise DirectoryDeletingError(directory.id)
         return directory
 
 

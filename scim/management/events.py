@@ -1,4 +1,4 @@
-"""The events of a directory, in their one order."""
+"""The events of a directory in their one order, and those of an organization and all its directories."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from scim.events.feed import FeedCursor
+from scim.events.organization_feed import OrganizationCursor
 from scim.events.rendering import rendered_event
 from scim.management.models import Answer, ListQuery
 from scim.management.operation import Call, Operation
@@ -23,6 +24,11 @@ class EventData(Answer):
     group_id: str = ""
     user_id: str = ""
     member_group_id: str = ""
+    directory: dict[str, Any] = Field(default_factory=dict, description="Of a directory: id, name, provider, status.")
+    attribute_mappings: dict[str, Any] = Field(
+        default_factory=dict, description="Of changed mappings: the revision, and names that were added, and so on."
+    )
+    token: dict[str, Any] = Field(default_factory=dict, description="Of a token: version, last four characters.")
 
 
 class EventAnswer(Answer):
@@ -39,6 +45,12 @@ class EventAnswer(Answer):
     )
     previous_attributes: dict[str, Any] = Field(default_factory=dict, description="Their values before.")
     omitted: str = Field("", description="What was left out because the change is too large.")
+
+
+class EventQuery(ListQuery):
+    """Which page of events of several feeds."""
+
+    after: str = Field("", max_length=4000, description="The `cursor` of the page before.")
 
 
 class EventList(Answer):
@@ -61,6 +73,23 @@ async def list_events(call: Call) -> EventList:
     )
 
 
+async def list_organization_events(call: Call) -> EventList:
+    """Return events of an organization and of all its directories behind a cursor, each directory's in their order."""
+    after = OrganizationCursor.decoded(call.start(lambda text: OrganizationCursor.decoded(text) is not None))
+    services, organization = call.services, call.organization
+    page = await services.organization_events.read(
+        organization.id,
+        await services.directories.directories_of(organization.id),
+        after or OrganizationCursor(),
+        call.query.limit,
+    )
+    return EventList(
+        data=[EventAnswer(**(rendered_event(of, event) if of else event)) for of, event in page.events],
+        cursor=call.metadata(page.cursor.encoded()).after or "",
+        has_more=page.has_more,
+    )
+
+
 def _cursor_of(position: str) -> FeedCursor:
     number, _, index = (position or "0.0").partition(".")
     return FeedCursor(int(number), int(index))
@@ -78,5 +107,17 @@ OPERATIONS = (
         EventList,
         ListQuery,
         problems=(410,),
+    ),
+    Operation(
+        "list_organization_events",
+        "GET",
+        "organizations/{organization_id}/events",
+        "read",
+        "Read the events of all directories",
+        list_organization_events,
+        "at most 5, and at most 4 for each directory; and what relaying new changes takes",
+        EventList,
+        EventQuery,
+        problems=(409, 410),
     ),
 )

@@ -117,7 +117,7 @@ OPERATIONS = (
         "write",
         "Replace the mappings",
         put_mappings,
-        "3",
+        "3; when they differ 7",
         MappingsAnswer,
         body=MappingsBody,
     ),

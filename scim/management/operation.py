@@ -4,34 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from scim.directories.api_key import ApiKey, KeyScope
 from scim.directories.api_key_service import ApiKeyService
+from scim.directories.deletion import DirectoryDeletion
 from scim.directories.directory import Directory
 from scim.directories.organization import Organization
 from scim.directories.service import DirectoryService
 from scim.directories.token_service import TokenService
-from scim.events.feed import FeedCursor, FeedPage
+from scim.events.organization_feed import DirectoryFeed, OrganizationEventReader
 from scim.management.cursors import not_of_this_list, open_cursor, seal
 from scim.management.models import ListMetadata, Query
 from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
 
 Item = TypeVar("Item")
-
-
-class FeedReader(Protocol):
-    """Reads the events of a directory."""
-
-    async def __call__(self, directory: Directory, after: FeedCursor, limit: int) -> FeedPage:
-        """Return events behind a cursor.
-
-        :raises CursorExpiredError: When they are no longer kept.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +31,13 @@ class Services:
     directories: DirectoryService
     tokens: TokenService
     keys: ApiKeyService
+    deletion: DirectoryDeletion
     store_of: Callable[[Directory], ResourceStore]
     counts_of: Callable[[Directory], Awaitable[Mapping[str, int]]]
     """Gives ``users``, ``active`` and ``groups`` of a directory."""
-    feed_of: FeedReader
     provisioning_log: ProvisioningLogStore
+    feed_of: DirectoryFeed
+    organization_events: OrganizationEventReader
     public_base_url: str = ""
 
 
@@ -69,6 +61,8 @@ class Operation:
     status: int = 200
     problems: tuple[int, ...] = ()
     """The statuses it can be answered with beside those that every operation has."""
+    of_deleted: bool = False
+    """Whether it is answered for a directory that is being deleted, too."""
 
 
 @dataclass(frozen=True, slots=True)

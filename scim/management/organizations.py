@@ -156,7 +156,7 @@ OPERATIONS = (
         "write",
         "Delete an organization that has no directories",
         delete_organization,
-        "5, and 1 for each further 1,000 directories of all organizations",
+        "6, 1 for each 100 events that are kept, and 1 for each further 1,000 directories of all organizations",
         status=204,
         problems=(409,),
     ),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from scim.directories.errors import (
     DirectoryBusyError,
+    DirectoryDeletingError,
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
     InvalidValueError,
@@ -25,6 +26,7 @@ from scim.directories.errors import (
     TokensFullError,
 )
 from scim.events.feed import CursorExpiredError
+from scim.events.organization_feed import MAX_DIRECTORIES, TooManyDirectoriesError
 from scim.json_body import BodyProblem, UnreadableBodyError
 from scim.resources.errors import ResourceMissingError, StorageUnavailableError, TooManyMembersError, TooManyRowsError
 from scim.web import WebResponse
@@ -178,6 +180,14 @@ def _expired(_: Exception) -> Problem:
     return Problem(410, "cursor-expired", detail)
 
 
+def _too_many_directories(_: Exception) -> Problem:
+    detail = (
+        f"The organization has more than {MAX_DIRECTORIES} directories, too many for one cursor. "
+        "Read the events of each directory."
+    )
+    return Problem(409, "too-many-directories", detail)
+
+
 _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     UnreadableBodyError: _unreadable,
     InvalidValueError: _invalid_value,
@@ -187,6 +197,8 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     KeyNotFoundError: lambda _: not_found("There is no API key of this id."),
     ResourceMissingError: lambda _: not_found("There is no such resource in this directory, or no longer."),
     OrganizationExistsError: _conflict("external-id-taken"),
+    DirectoryDeletingError: _conflict("directory-deleted"),
+    TooManyDirectoriesError: _too_many_directories,
     OrganizationNotEmptyError: _conflict("organization-not-empty"),
     TokensFullError: _conflict("too-many-tokens"),
     TokenEndedError: _conflict("token-ended"),

@@ -119,13 +119,13 @@ OPERATIONS = (
         "write",
         "Rotate: make a new current token, shown once",
         rotate_token,
-        "8",
+        "10",
         NewTokenAnswer,
         body=Rotation,
         status=201,
         problems=(409,),
     ),
     Operation(
-        "revoke_token", "DELETE", f"{_ALL}/{{version}}", "write", "Revoke a token", revoke_token, "6", status=204
+        "revoke_token", "DELETE", f"{_ALL}/{{version}}", "write", "Revoke a token", revoke_token, "8", status=204
     ),
 )

@@ -125,6 +125,6 @@ class Authenticator:
         mistake = explain(presented, directory.tokens if directory is not None else (), self._now())
         if directory is None:
             return TokenMistake.UNKNOWN_DIRECTORY
-        if mistake is TokenMistake.DISABLED_SECRET and directory.status == "disabled":
+        if mistake is TokenMistake.DISABLED_SECRET and directory.status != "active":
             return TokenMistake.DIRECTORY_DISABLED
         return mistake

@@ -117,7 +117,8 @@ class ProvisioningLog:
 
     async def _store_of_directory(self, directory_id: str, noted: Iterable[_Noted]) -> None:
         # Entries made after the directory's deletion would stay for ever.
-        if await self._directories.directory(directory_id) is None:
+        directory = await self._directories.directory(directory_id)
+        if directory is None or directory.deletion is not None:
             return
         entries: dict[tuple[Any, ...], ProvisioningLogEntry] = {}
         for each in noted:

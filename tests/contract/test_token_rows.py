@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from scim.adapters.tables.directories import TableDirectoryStore
+from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.adapters.tables.table import Table
 from scim.adapters.tables.token_rows import TableTokenUses, TableWatchList
 from scim.directories.directory import DirectoryReference
@@ -23,7 +24,11 @@ NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 @pytest.fixture(name="directory_id")
 async def _directory_id(table: Table) -> str:
     service = DirectoryService(
-        TableDirectoryStore(table), MemorySecretStore(), now=lambda: NOW, new_id=lambda: uuid4().hex
+        TableDirectoryStore(table),
+        MemorySecretStore(),
+        TableOrganizationFeed(table),
+        now=lambda: NOW,
+        new_id=lambda: uuid4().hex,
     )
     organization = await service.create_organization("Acme")
     return (await service.create_directory(organization.id, name="Entra", provider="entra_id")).directory.id

@@ -28,7 +28,7 @@ async def test_an_organization_is_created_found_renamed_and_deleted(api: ApiClie
     assert (await api.get(one)).json == renamed.json
 
     deleted = await api.delete(one)
-    assert (deleted.status, deleted.json, deleted.storage_requests) == (204, None, 5)
+    assert (deleted.status, deleted.json, deleted.storage_requests) == (204, None, 6)
     assert (await api.get(one)).status == 404
     assert (await api.get("organizations", {"external_id": external_id})).json["data"] == []
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scim.adapters.tables.directories import TableDirectoryStore
+from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import digest, fingerprint
 from scim.directories.directory import MAX_MAPPINGS, DirectoryReference
@@ -47,6 +48,7 @@ class World:
         return DirectoryService(
             store or TableDirectoryStore(self.table),
             secrets or self.secrets,
+            TableOrganizationFeed(self.table),
             now=lambda: self.time,
             new_id=lambda: f"{next(self.ids):032x}",
         )
@@ -163,14 +165,14 @@ async def test_a_directory_is_listed_with_its_organization_and_for_the_sweep(
     ]
 
 
-async def test_a_creation_costs_six_storage_requests_and_one_secret(world: World, organization: Organization) -> None:
+async def test_a_creation_costs_ten_storage_requests_and_one_secret(world: World, organization: Organization) -> None:
     before = len(world.table.requests)
     await world.service().create_directory(organization.id, name="Entra", provider="entra_id")
     assert [request.operation for request in world.table.requests[before:]] == [
-        *["commit"] * 3,
-        "read",
-        "commit",
-        "commit",
+        *["commit"] * 3,  # listed, kept, listed with the organization
+        *["read", "commit"],  # the token is active
+        "commit",  # created
+        *["read", "commit"] * 2,  # told
     ]
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from scim.adapters.tables.feed import forget_old_events
+from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.adapters.tables.outbox import oldest_age_seconds
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.unfinished import finish_operations
 from scim.directories.directory import Directory, DirectoryReference
 from scim.directories.interfaces import DirectoryStore
+from scim.directories.organization import Organization
 from scim.resources.provisioning_log import ProvisioningLogStore, retention_limit
 from scim.resources.storage_scope import storage_scope
 from scim.service_signals import ServiceSignals
@@ -33,13 +35,23 @@ class BackgroundWork:
     """Settles a directory whose creation a crash left half done."""
     settle_tokens: Callable[[Directory], Awaitable[Directory]]
     """Ends tokens whose time has come, and tells of those that expire soon."""
+    announce: Callable[[Directory], Awaitable[Directory]]
+    """Tells the organization's feed what it has not been told of a directory."""
+    proceed_with_deletion: Callable[[Directory], Awaitable[None]]
+    """Goes on with the deletion of a directory."""
+    organization_feed: TableOrganizationFeed
     provisioning_log: ProvisioningLogStore
 
     async def relay_directory(self, directory_id: str) -> None:
-        """Relay one directory after a change, and finish what its deletions left to do."""
+        """Relay one directory after a change, and finish what its deletions left to do; or go on with its own."""
         directory = await self.directories.directory(directory_id)
-        if directory is not None:
+        if directory is None:
+            return
+        if directory.deletion is None:
             await self._catch_up(directory)
+            return
+        with storage_scope(_SECONDS_PER_DIRECTORY):
+            await self.proceed_with_deletion(directory)
 
     async def sweep(self) -> ServiceSignals:
         """Do for every directory what a lost message or a crash left undone, and return what it met.
@@ -49,15 +61,19 @@ class BackgroundWork:
         signals = ServiceSignals()
         async for reference in self._references():
             signals.directories += 1
-            if not await self._attempt("sweep", reference, lambda each: self._sweep_directory(each, signals)):
+            if not await self._attempt("sweep", reference.directory_id, self._sweep_directory(reference, signals)):
                 signals.failures += 1
         return signals
 
     async def forget_what_is_old(self) -> None:
-        """Delete the feed rows and the log entries of every directory that are older than the retention."""
+        """Delete the feed rows and the log entries that are older than the retention, of all there is."""
         async for reference in self._references():
-            await self._attempt("retention of events", reference, self._forget_events)
-            await self._attempt("retention of the log", reference, self._forget_log)
+            name = reference.directory_id
+            await self._attempt("retention of events", name, self._forget_events(reference))
+            await self._attempt("retention of the log", name, self._forget_log(reference))
+        async for organization in self._organizations():
+            forgetting = self.organization_feed.forget_old(organization.id)
+            await self._attempt("retention of events", organization.id, forgetting)
 
     async def _references(self) -> AsyncIterator[DirectoryReference]:
         continuation: Mapping[str, str] | None = None
@@ -69,15 +85,23 @@ class BackgroundWork:
             if continuation is None:
                 return
 
-    async def _attempt(
-        self, work: str, reference: DirectoryReference, action: Callable[[DirectoryReference], Awaitable[None]]
-    ) -> bool:
+    async def _organizations(self) -> AsyncIterator[Organization]:
+        after = ""
+        while True:
+            page = await self.directories.list_organizations(after, 1000)
+            for organization in page.organizations:
+                yield organization
+                after = organization.id
+            if not page.has_more:
+                return
+
+    async def _attempt(self, work: str, subject: str, action: Awaitable[object]) -> bool:
         """Tell whether it succeeded."""
         try:
             with storage_scope(_SECONDS_PER_DIRECTORY):
-                await action(reference)
+                await action
         except Exception:  # noqa: BLE001 - one directory must not keep the others waiting
-            _log.exception("%s of directory %s failed; it is repeated next time", work, reference.directory_id)
+            _log.exception("%s of %s failed; it is repeated next time", work, subject)
             return False
         return True
 
@@ -85,15 +109,21 @@ class BackgroundWork:
         if reference.creating:
             await self.complete_creation(reference)
         directory = await self.directories.directory(reference.directory_id)
-        if directory is not None:
+        if directory is None:
+            if not reference.creating:  # its deletion came to its end, but for the entry
+                await self.directories.discard_reference(reference)
+        elif directory.deletion is not None:
+            await self.proceed_with_deletion(directory)
+        else:
             age = await oldest_age_seconds(self.partition_of(directory))
             signals.oldest_age_seconds = max(signals.oldest_age_seconds, age)
+            await self.announce(directory)
             await self.settle_tokens(directory)
             await self._catch_up(directory)
 
     async def _forget_events(self, reference: DirectoryReference) -> None:
         directory = await self.directories.directory(reference.directory_id)
-        if directory is not None:
+        if directory is not None and directory.deletion is None:
             await forget_old_events(self.partition_of(directory))
 
     async def _forget_log(self, reference: DirectoryReference) -> None:

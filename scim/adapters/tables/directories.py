@@ -32,6 +32,7 @@ from scim.adapters.tables.directory_rows import (
     reference_values,
 )
 from scim.adapters.tables.organizations import TableOrganizations
+from scim.adapters.tables.removal import delete_rows
 from scim.adapters.tables.table import (
     Row,
     RowChangedError,
@@ -43,6 +44,7 @@ from scim.adapters.tables.table import (
 from scim.directories.directory import Directory, DirectoryReference, is_directory_id
 from scim.directories.errors import (
     DirectoryBusyError,
+    DirectoryDeletingError,
     DirectoryNotFoundError,
     OrganizationNotFoundError,
 )
@@ -92,18 +94,31 @@ class TableDirectoryStore(TableOrganizations):
         with outages():
             await delete_once(self._table, LIST_PARTITION, f"d|{reference.directory_id}")
 
-    async def update_directory(self, directory_id: str, change: Callable[[Directory], Directory]) -> Directory:
+    async def update_directory(
+        self, directory_id: str, change: Callable[[Directory], Directory], *, deleting: bool = False
+    ) -> Directory:
         """Replace a directory by ``change`` of it, guarded by its ETag. Two storage requests without a race."""
         for attempt in range(ATTEMPTS):
             row = await self._directory_row(directory_id)
             if row is None:
                 raise DirectoryNotFoundError(directory_id)
             old = directory_of(directory_id, row.values)
+            if old.deletion is not None and not deleting:
+                raise DirectoryDeletingError(directory_id)
             new = change(old)
             if new == old or await self._replaced(row, new):
                 return new
             await pause(attempt)
         raise DirectoryBusyError(directory_id)
+
+    async def forget_directory(self, directory: Directory) -> None:
+        """Delete what is left of a directory: the entry by which sweeps find it last."""
+        with outages():
+            await delete_once(self._table, directory.organization_id, f"d|{directory.id}")
+            rows = await read_rows(self._table, directory.id, (" ", "~"))
+            await delete_rows(self._table, directory.id, [row.key for row in rows if row.key != _DIRECTORY])
+            await delete_once(self._table, directory.id, _DIRECTORY)
+            await delete_once(self._table, LIST_PARTITION, f"d|{directory.id}")
 
     async def directories_of(self, organization_id: str) -> Sequence[Directory]:
         """Return the directories of an organization, oldest first. One storage request and one for each."""

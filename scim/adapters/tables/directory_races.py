@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from scim.adapters.tables.table import (
@@ -74,7 +74,5 @@ async def insert_once(table: Table, partition: str, write: Write) -> None:
 
 async def delete_once(table: Table, partition: str, key: str) -> None:
     """Delete a row, unless it is gone."""
-    try:
-        await table.commit(partition, [delete(key)])
-    except RowMissingError:
-        return
+    with suppress(RowMissingError):
+        await commit_any_state(table, partition, [delete(key)])

@@ -10,14 +10,17 @@ from typing import Any
 from scim.adapters.tables.table import MAX_TEXT_UNITS, Row, Value
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
-from scim.directories.directory import Directory, DirectoryReference
-from scim.directories.errors import InvalidValueError
+from scim.directories.directory import Deletion, Directory, DirectoryReference
+from scim.directories.directory_events import DirectoryEvent
+from scim.directories.errors import DirectoryBusyError, InvalidValueError
 from scim.directories.organization import Organization
 from scim.resources.comparison_key import comparison_hash
 
 LIST_PARTITION = "organizations"
 MAX_MAPPINGS_UNITS = 8 * MAX_TEXT_UNITS
 """How much of the 1 MiB of a row its mappings may take: half."""
+MAX_UNTOLD_UNITS = 4 * MAX_TEXT_UNITS
+"""As much waits to be told only while the organization's feed cannot be written; then changes must wait, too."""
 
 
 def external_id_key(external_id: str) -> str:
@@ -43,11 +46,14 @@ def directory_values(directory: Directory) -> dict[str, Value]:
     """Return the properties of a directory. The mappings' JSON is split, since a property holds 32,768 units.
 
     :raises InvalidValueError: When the mappings do not fit.
+    :raises DirectoryBusyError: When too much is to be told already.
     """
     mappings = _json(mapping.to_json() for mapping in directory.attribute_mappings)
     if len(mappings) > MAX_MAPPINGS_UNITS:
         raise InvalidValueError("attribute_mappings", "are too long together: shorten descriptions, or give fewer")
-    parts = [mappings[start : start + MAX_TEXT_UNITS] for start in range(0, len(mappings), MAX_TEXT_UNITS)]
+    untold = _json(event.to_json() for event in directory.untold)
+    if len(untold) > MAX_UNTOLD_UNITS:
+        raise DirectoryBusyError(directory.id)
     return {
         "organization": directory.organization_id,
         "provider": directory.provider,
@@ -56,30 +62,36 @@ def directory_values(directory: Directory) -> dict[str, Value]:
         "created": directory.created.isoformat(),
         "changed": directory.changed.isoformat(),
         "tokens": _json(token.to_json() for token in directory.tokens),
-        "mapping_parts": len(parts),
-        **{f"mappings{number}": part for number, part in enumerate(parts)},
+        **_parts("mappings", mappings),
         "mapping_revision": directory.mapping_revision,
         "data_account": directory.data_account,
         "cursor_secret": directory.cursor_secret,
+        **_parts("untold", untold),
+        "deletion": json.dumps(directory.deletion and directory.deletion.to_json()),
     }
 
 
 def directory_of(directory_id: str, values: Mapping[str, Any]) -> Directory:
     """Return the directory of its properties."""
-    mappings = "".join(values[f"mappings{number}"] for number in range(values["mapping_parts"]))
+    organization_id, deletion = values["organization"], json.loads(values["deletion"])
     return Directory(
         id=directory_id,
-        organization_id=values["organization"],
+        organization_id=organization_id,
         provider=values["provider"],
         name=values["name"],
         status=values["status"],
         created=datetime.fromisoformat(values["created"]),
         changed=datetime.fromisoformat(values["changed"]),
         tokens=tuple(map(TokenRecord.from_json, json.loads(values["tokens"]))),
-        attribute_mappings=tuple(map(AttributeMapping.from_json, json.loads(mappings))),
+        attribute_mappings=tuple(map(AttributeMapping.from_json, json.loads(_joined("mappings", values)))),
         mapping_revision=values["mapping_revision"],
         data_account=values["data_account"],
         cursor_secret=values["cursor_secret"],
+        untold=tuple(
+            DirectoryEvent.from_json(form, organization_id, directory_id)
+            for form in json.loads(_joined("untold", values))
+        ),
+        deletion=Deletion.from_json(deletion) if deletion else None,
     )
 
 
@@ -105,6 +117,16 @@ def reference_of(row: Row) -> DirectoryReference:
         watched=values.get("watched", False),
         revision=row.etag,
     )
+
+
+def _parts(name: str, text: str) -> dict[str, Value]:
+    """Return ASCII text as properties name0, name1, … and their number, since one holds 32,768 units."""
+    parts = [text[start : start + MAX_TEXT_UNITS] for start in range(0, len(text), MAX_TEXT_UNITS)]
+    return {f"{name}_parts": len(parts), **{f"{name}{number}": part for number, part in enumerate(parts)}}
+
+
+def _joined(name: str, values: Mapping[str, Any]) -> str:
+    return "".join(values[f"{name}{number}"] for number in range(values[f"{name}_parts"]))
 
 
 def _json(forms: Iterable[Mapping[str, Any]]) -> str:

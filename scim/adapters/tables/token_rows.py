@@ -102,7 +102,8 @@ class TableTokenUses:
                 return
             except RowMissingError:
                 # A row made after the directory's deletion would stay for ever.
-                if await self._table.read(directory_id, _DIRECTORY, select=["status"]) is not None:
+                row = await self._table.read(directory_id, _DIRECTORY, select=["status"])
+                if row is not None and row.values["status"] != "deleting":
                     await _insert_unless_there(self._table, directory_id, key, values)
 
     async def uses(self, directory_id: str) -> Mapping[str, datetime]:

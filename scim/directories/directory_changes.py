@@ -1,0 +1,123 @@
+"""How a directory changes, and what is to be told of it. Pure, but for the ids of events.
+
+A change and the event that tells of it are one: the event waits in the directory's row until it has been told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from scim.directories.attribute_mapping import AttributeMapping
+from scim.directories.directory import Deletion, Directory, Status
+from scim.directories.directory_events import DirectoryEvent, DirectoryEventType
+
+MAX_NAMED = 20
+"""How many mappings an event names of those that came, went or changed; all can be read through the API."""
+
+
+MappingChange = Callable[[Sequence[AttributeMapping]], Sequence[AttributeMapping]]
+"""Makes new mappings of those that there are. Pure, since it may be called again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryChange:
+    """What is to change of a directory; None leaves it as it is."""
+
+    name: str | None = None
+    status: Status | None = None
+    mappings: Sequence[AttributeMapping] | MappingChange | None = None
+    """All of them, or what makes them of those that there are."""
+
+    def apply(self, old: Directory, now: datetime, new_id: Callable[[], str]) -> Directory:
+        """Return the directory with the change and its events; the very same directory when nothing differs.
+
+        :raises InvalidValueError: When a value is malformed.
+        """
+        listed = self._mappings(old.attribute_mappings)
+        new = replace(
+            old,
+            name=old.name if self.name is None else self.name.strip(),
+            status=self.status or old.status,
+            attribute_mappings=listed,
+            mapping_revision=old.mapping_revision + (listed != old.attribute_mappings),
+        )
+        if new == old:
+            return old
+        return replace(new, changed=now, untold=(*old.untold, *_events(old, new, now, new_id)))
+
+    def _mappings(self, old: tuple[AttributeMapping, ...]) -> tuple[AttributeMapping, ...]:
+        if self.mappings is None:
+            return old
+        return tuple(self.mappings(old) if callable(self.mappings) else self.mappings)
+
+
+def without_events(directory: Directory, told: Iterable[DirectoryEvent]) -> Directory:
+    """Return the directory without what has been told."""
+    ids = {event.id for event in told}
+    kept = tuple(event for event in directory.untold if event.id not in ids)
+    return directory if kept == directory.untold else replace(directory, untold=kept)
+
+
+def created_event(directory: Directory, event_id: str) -> DirectoryEvent:
+    """Return the event of a new directory."""
+    return _event(directory, "directory.created", directory.created, event_id)
+
+
+def begin_deletion(directory: Directory, now: datetime) -> Directory:
+    """Return the directory as one that is being deleted; doing it again changes nothing."""
+    if directory.deletion is not None:
+        return directory
+    return replace(directory, status="deleting", changed=now, deletion=Deletion(now))
+
+
+def note_removed(directory: Directory, rows: int) -> Directory:
+    """Return the directory with so many more rows removed."""
+    if directory.deletion is None:
+        return directory
+    return replace(directory, deletion=replace(directory.deletion, removed=directory.deletion.removed + rows))
+
+
+def deleted_event(directory: Directory, now: datetime) -> DirectoryEvent:
+    """Return the event of the end of a directory; its id depends on the directory alone."""
+    event_id = sha256(f"{directory.id}|deleted".encode()).hexdigest()[:32]
+    return _event(directory, "directory.deleted", now, event_id)
+
+
+def _events(old: Directory, new: Directory, now: datetime, new_id: Callable[[], str]) -> Iterable[DirectoryEvent]:
+    if new.name != old.name:
+        yield _event(new, "directory.updated", now, new_id(), previous_attributes={"name": old.name})
+    if new.status != old.status:
+        kind: DirectoryEventType = "directory.enabled" if new.status == "active" else "directory.disabled"
+        yield _event(new, kind, now, new_id())
+    if new.mapping_revision != old.mapping_revision:
+        data = {"attribute_mappings": _difference(old.attribute_mappings, new.attribute_mappings)}
+        data["attribute_mappings"]["revision"] = new.mapping_revision
+        yield replace(_event(new, "directory.attribute_mappings_changed", now, new_id()), data=data)
+
+
+def _event(directory: Directory, kind: DirectoryEventType, now: datetime, event_id: str, **more: Any) -> DirectoryEvent:
+    told = {"id": directory.id, "name": directory.name, "provider": directory.provider, "status": directory.status}
+    if kind == "directory.deleted":
+        told["status"] = "deleted"
+    return DirectoryEvent(event_id, kind, directory.organization_id, directory.id, now, {"directory": told}, **more)
+
+
+def _difference(old: Sequence[AttributeMapping], new: Sequence[AttributeMapping]) -> dict[str, Any]:
+    before, after = _by_name(old), _by_name(new)
+    return {
+        "added": sorted(name for name in after if name not in before)[:MAX_NAMED],
+        "removed": sorted(name for name in before if name not in after)[:MAX_NAMED],
+        "changed": sorted(name for name in after if name in before and after[name] != before[name])[:MAX_NAMED],
+    }
+
+
+def _by_name(mappings: Sequence[AttributeMapping]) -> Mapping[str, Sequence[AttributeMapping]]:
+    """Return mappings by name; one of users and one of groups may share it."""
+    named: dict[str, list[AttributeMapping]] = {}
+    for mapping in mappings:
+        named.setdefault(mapping.name, []).append(mapping)
+    return named
