@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from scim.adapters.tables.background import BackgroundWork
     from scim.directories.api_key_service import ApiKeyService
     from scim.directories.deletion import DirectoryDeletion
+    from scim.directories.portal_access_service import PortalAccessService
     from scim.directories.service import DirectoryService
     from scim.directories.token_service import TokenService
     from scim.directories.token_uses import TokenUses
     from scim.directories.token_watcher import TokenWatcher
     from scim.management.endpoint import ManagementEndpoint
+    from scim.portal.endpoint import PortalEndpoint
     from scim.provisioning.endpoint import ProvisioningEndpoint
     from scim.provisioning.provisioning_log import ProvisioningLog
     from scim.readiness import Readiness
@@ -133,6 +135,19 @@ class Application(Stores):
         return ApiKeyService(store, self.directory_store, now=self.now)
 
     @cached_property
+    def portal_access(self) -> PortalAccessService:
+        """What hands out links to the portal, and knows the sessions made with them."""
+        from scim.adapters.tables.portal_access import TablePortalAccessStore
+        from scim.directories.portal_access_service import PortalAccessService
+
+        return PortalAccessService(
+            TablePortalAccessStore(self.account.table(DIRECTORIES_TABLE)),
+            self.directory_store,
+            now=lambda: datetime.now(UTC),
+            return_hosts=self.settings.portal.return_hosts,
+        )
+
+    @cached_property
     def management(self) -> ManagementEndpoint:
         """The API for the application's backend."""
         from scim.events.organization_feed import OrganizationEventReader
@@ -150,9 +165,29 @@ class Application(Stores):
             feed_of=self.feed_of,
             provisioning_log=self.provisioning_log_store,
             organization_events=OrganizationEventReader(self.organization_feed.read, self.feed_of),
+            portal_access=self.portal_access,
             public_base_url=self.settings.public_base_url,
         )
         return ManagementEndpoint(services, KeyUses(self.api_keys), **self._observed_entries())
+
+    @cached_property
+    def portal(self) -> PortalEndpoint:
+        """The pages for administrators."""
+        from scim.portal.branding import read_branding
+        from scim.portal.endpoint import PortalEndpoint
+        from scim.portal.visit import Services
+        from scim.resources.identifiers import uuid7_hex
+
+        services = Services(
+            directories=self.directories,
+            tokens=self.tokens,
+            access=self.portal_access,
+            branding=read_branding(self.settings.portal),
+            counts_of=self.counts_of,
+            now=lambda: datetime.now(UTC),
+            new_id=uuid7_hex,
+        )
+        return PortalEndpoint(services, self.settings.public_base_url)
 
     @cached_property
     def background(self) -> BackgroundWork:
@@ -168,6 +203,7 @@ class Application(Stores):
             self.deletion.proceed,
             self.organization_feed,
             self.provisioning_log_store,
+            self.portal_access.forget_ended,
         )
 
     async def sweep(self) -> None:

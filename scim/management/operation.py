@@ -13,6 +13,7 @@ from scim.directories.api_key_service import ApiKeyService
 from scim.directories.deletion import DirectoryDeletion
 from scim.directories.directory import Directory
 from scim.directories.organization import Organization
+from scim.directories.portal_access_service import PortalAccessService
 from scim.directories.service import DirectoryService
 from scim.directories.token_service import TokenService
 from scim.events.organization_feed import DirectoryFeed, OrganizationEventReader
@@ -38,6 +39,7 @@ class Services:
     provisioning_log: ProvisioningLogStore
     feed_of: DirectoryFeed
     organization_events: OrganizationEventReader
+    portal_access: PortalAccessService
     public_base_url: str = ""
 
 

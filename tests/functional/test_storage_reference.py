@@ -39,7 +39,9 @@ async def test_every_property_of_a_row_is_described(scim: ScimClient, rows: Memo
 
 
 async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> None:
-    await scim.application.directories.create_organization("Contoso", "contoso")
+    organization = await scim.application.directories.create_organization("Contoso", "contoso")
+    link = await scim.application.portal_access.create_link(organization.id)
+    await scim.application.portal_access.redeem(link.code)
     await scim.application.api_keys.create("backend", "read")
     await scim.application.token_watcher.watch()
     table = scim.application.account.table(DIRECTORIES_TABLE)

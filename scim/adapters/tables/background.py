@@ -41,6 +41,8 @@ class BackgroundWork:
     """Goes on with the deletion of a directory."""
     organization_feed: TableOrganizationFeed
     provisioning_log: ProvisioningLogStore
+    forget_links: Callable[[str], Awaitable[None]]
+    """Removes the links to the portal of an organization that ended long ago."""
 
     async def relay_directory(self, directory_id: str) -> None:
         """Relay one directory after a change, and finish what its deletions left to do; or go on with its own."""
@@ -66,7 +68,7 @@ class BackgroundWork:
         return signals
 
     async def forget_what_is_old(self) -> None:
-        """Delete the feed rows and the log entries that are older than the retention, of all there is."""
+        """Delete feed rows, log entries and ended links that are older than the retention, of all there is."""
         async for reference in self._references():
             name = reference.directory_id
             await self._attempt("retention of events", name, self._forget_events(reference))
@@ -74,6 +76,7 @@ class BackgroundWork:
         async for organization in self._organizations():
             forgetting = self.organization_feed.forget_old(organization.id)
             await self._attempt("retention of events", organization.id, forgetting)
+            await self._attempt("retention of links", organization.id, self.forget_links(organization.id))
 
     async def _references(self) -> AsyncIterator[DirectoryReference]:
         continuation: Mapping[str, str] | None = None
