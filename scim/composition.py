@@ -5,6 +5,7 @@ Everything is made on first use, so that importing costs nothing.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from scim.adapters.tables.background import BackgroundWork
     from scim.directories.api_key_service import ApiKeyService
     from scim.directories.deletion import DirectoryDeletion
+    from scim.directories.directory import Directory
+    from scim.directories.health import Standing
     from scim.directories.portal_access_service import PortalAccessService
     from scim.directories.service import DirectoryService
     from scim.directories.token_service import TokenService
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from scim.directories.token_watcher import TokenWatcher
     from scim.management.endpoint import ManagementEndpoint
     from scim.portal.endpoint import PortalEndpoint
+    from scim.provisioning.activity_recorder import ActivityRecorder
     from scim.provisioning.endpoint import ProvisioningEndpoint
     from scim.provisioning.provisioning_log import ProvisioningLog
     from scim.readiness import Readiness
@@ -111,12 +115,19 @@ class Application(Stores):
             authenticator,
             self.resources_of,
             self.settings.public_base_url,
-            observers=(self.provisioning_log.observe,),
+            observers=(self.provisioning_log.observe, self.activity.observe),
             **self._observed_entries(),
         )
 
     def _observed_entries(self) -> dict[str, BeginEntry]:
         return {} if self.telemetry is None else {"begin_entry": self.telemetry.begin_entry}
+
+    @cached_property
+    def activity(self) -> ActivityRecorder:
+        """What keeps what directories are asked."""
+        from scim.provisioning.activity_recorder import ActivityRecorder
+
+        return ActivityRecorder(self.activity_store)
 
     @cached_property
     def provisioning_log(self) -> ProvisioningLog:
@@ -147,6 +158,19 @@ class Application(Stores):
             return_hosts=self.settings.portal.return_hosts,
         )
 
+    async def standing_of(self, directory: Directory) -> Standing:
+        """Return all that the health of a directory follows from. 4 storage requests."""
+        from scim.adapters.tables.standings import read_work
+        from scim.directories.health import Standing
+
+        (counts, waiting_since), activity, tokens = await asyncio.gather(
+            read_work(self.partition_of(directory)),
+            self.activity_store.activity(directory.id, datetime.now(UTC)),
+            self.tokens.tokens_of(directory),
+        )
+        users, active, groups = (counts[name] for name in ("users", "active", "groups"))
+        return Standing(directory, activity, tokens, users, active, groups, waiting_since)
+
     @cached_property
     def management(self) -> ManagementEndpoint:
         """The API for the application's backend."""
@@ -160,8 +184,8 @@ class Application(Stores):
             tokens=self.tokens,
             keys=self.api_keys,
             store_of=self.resources_of,
-            counts_of=self.counts_of,
             deletion=self.deletion,
+            standing_of=self.standing_of,
             feed_of=self.feed_of,
             provisioning_log=self.provisioning_log_store,
             organization_events=OrganizationEventReader(self.organization_feed.read, self.feed_of),
@@ -204,6 +228,7 @@ class Application(Stores):
             self.organization_feed,
             self.provisioning_log_store,
             self.portal_access.forget_ended,
+            self.activity_store,
         )
 
     async def sweep(self) -> None:
@@ -233,6 +258,7 @@ class Application(Stores):
         await self.relay_requests.close()
         await self.token_uses.close()
         await self.provisioning_log.close()
+        await self.activity.close()
         if "management" in self.__dict__:
             await self.management.key_uses.close()
         await self.secret_store.close()
