@@ -1,6 +1,6 @@
 # Everything a developer runs. Needs git, Python 3.11 or later and make; the rest is installed here, under .venv and .local.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast resilience bench lint format types imports conformance package check clean
+.PHONY: help install run test test-fast resilience bench lint scripts format types imports conformance package azure-cli check clean
 
 # The first Python that is new enough; `make PYTHON=python3.13 …` names another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -40,6 +40,11 @@ lint: $(INSTALLED) ## Check style and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
+scripts: $(INSTALLED) ## Check shell scripts and workflows
+	@$(BIN)/shellcheck .ci/run infra/*.sh
+	@if [ -x $(BIN)/actionlint ]; then $(BIN)/actionlint -shellcheck $(BIN)/shellcheck .github/workflows/*.yml; \
+	else echo "Workflows are not checked: there is no actionlint for this system"; fi
+
 format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -50,7 +55,7 @@ types: $(INSTALLED) ## Check the types
 imports: $(INSTALLED) ## Check that packages import in one direction only
 	@$(BIN)/lint-imports
 
-check: lint types imports test ## Run every check and the suite
+check: lint scripts types imports test ## Run every check and the suite
 
 resilience: install ## Fail storage at every call of every write, kill processes between transactions: every case
 	@$(BIN)/python -m pytest -m "" tests/resilience $(ARGS)
@@ -64,6 +69,11 @@ conformance: install ## Run the public SCIM checks of ../shared/conformance, whe
 
 package: $(INSTALLED) ## Build dist/functions.zip, exactly what is deployed
 	@$(BIN)/python -m scim.local_host.deployment_package dist/functions.zip
+
+# In an environment of its own: its 150 packages pin others than ours. The test of its command lines uses it.
+azure-cli: $(INSTALLED) ## Install the Azure CLI under .local (0.7 GB), to check the command lines of the deployment
+	@$(BIN)/python -m venv .local/venv-azure-cli
+	@.local/venv-azure-cli/bin/python -m pip install --disable-pip-version-check --no-input --quiet azure-cli==2.91.0
 
 clean: ## Remove what was built and installed; data and secrets in .local stay
 	@rm -rf $(VENV) .local/azurite .local/venv-* .local/stage dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

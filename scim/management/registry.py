@@ -12,7 +12,6 @@ from scim.management import (
     keys,
     mappings,
     organizations,
-    portal_links,
     provisioning_log,
     tokens,
     users,
@@ -31,7 +30,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *groups.OPERATIONS,
     *events.OPERATIONS,
     *provisioning_log.OPERATIONS,
-    *portal_links.OPERATIONS,
     *keys.OPERATIONS,
 )
 

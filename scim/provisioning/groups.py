@@ -37,10 +37,7 @@ async def create_group(request: ScimRequest) -> WebResponse:
     document = complete_document(read.document, group_id, schema)
     operation = begin_operation()
     stored = await decided_anew(lambda: request.store.create_group(document, members, operation))
-    request.notes.change("group_created", stored.id)
-    if members:
-        request.notes.change("members_added", stored.id)
-    request.notes.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
+    request.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
     shown = {"members": sorted(members, key=lambda member: member.id)} if projection.needs_members else {}
     return resource_answer(201, shown_text(stored, request, schema, projection, shown), stored, request)
 
@@ -91,7 +88,6 @@ async def delete_group(request: ScimRequest, group_id: str) -> WebResponse:
         stored = await existing_group(request, group_id)
         request.require_preconditions(stored)
         await request.store.delete_group(stored, guarded=request.is_guarded)
-        request.notes.change()
         return no_content()
 
     return await decided_anew(attempt)
@@ -129,34 +125,25 @@ def _require_possible(group_id: str, members: Sequence[Member]) -> None:
 async def _change_members(request: ScimRequest, group_id: str, change: MembershipChange) -> str:
     if resource_name_of(group_id) != "Group":
         raise ResourceMissingError(group_id)
-    version, changed = await decided_anew(lambda: request.store.change_members(group_id, change, begin_operation()))
-    _note_change(request, group_id, change, changed=changed)
+    version, _ = await decided_anew(lambda: request.store.change_members(group_id, change, begin_operation()))
     return version
 
 
-def _note_change(request: ScimRequest, group_id: str, change: MembershipChange, *, changed: bool) -> None:
-    if changed:
-        request.notes.change("members_added" if change.added else None, group_id)
-
-
 async def _change(
-    request: ScimRequest, group_id: str, change: MembershipChange, edited: Callable[[StoredDocument], Document]
+    request: ScimRequest, group_id: str, change: MembershipChange, changed: Callable[[StoredDocument], Document]
 ) -> str:
     async def attempt() -> str:
         before = await existing_group(request, group_id)
         request.require_preconditions(before)
         current = before.document()
-        after = edited(before)
+        after = changed(before)
         if same_document(current, after):
             after = current
             if not change:
                 return before.version
         operation = begin_operation(after=before.version)
-        version, changed = await request.store.replace_group(
-            before, after, change, operation, guarded=request.is_guarded
-        )
-        _note_change(request, group_id, change, changed=changed)
-        request.notes.findings.extend(_wrong_types(request, current, after))
+        version, _ = await request.store.replace_group(before, after, change, operation, guarded=request.is_guarded)
+        request.findings.extend(_wrong_types(request, current, after))
         return version
 
     return await decided_anew(attempt)

@@ -1,8 +1,7 @@
-"""Keeps what observers are told, and stores nothing: a test counts only the requests it is about."""
+"""Keeps what the provisioning log is told, and stores nothing: a test counts only the requests it is about."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 
 from scim.provisioning.outcome import Outcome
@@ -10,12 +9,13 @@ from scim.provisioning.outcome import Outcome
 
 @dataclass(slots=True)
 class RecordedOutcomes:
-    """Stands in for ``ProvisioningLog`` and ``ActivityRecorder``."""
+    """Stands in for ``ProvisioningLog``."""
 
-    told: deque[Outcome] = field(default_factory=lambda: deque(maxlen=1000))
+    told: list[Outcome] = field(default_factory=list)
 
     def observe(self, outcome: Outcome) -> None:
-        self.told.append(outcome)
+        if outcome.error is not None or outcome.findings:
+            self.told.append(outcome)
 
     async def close(self) -> None:
         return

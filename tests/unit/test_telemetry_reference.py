@@ -37,7 +37,7 @@ def test_the_sampler_is_one_that_the_distribution_knows(monkeypatch: pytest.Monk
     for name in ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"):
         monkeypatch.setenv(name, value_of(name))
 
-    assert _get_configurations()["sampling_ratio"] == 0.1
+    assert _get_configurations()["traces_per_second"] == 5.0
 
 
 def value_of(setting: str) -> str:
