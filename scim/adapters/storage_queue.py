@@ -107,7 +107,9 @@ def _open_queue(name: str, storage: StorageSettings, credential: Callable[[], An
     from azure.storage.queue import TextBase64EncodePolicy
     from azure.storage.queue.aio import QueueClient
 
-    encoded = TextBase64EncodePolicy()
+    # About a second between attempts; the SDK's own pauses begin at 15 s, which a process that stops would wait for.
+    retries = {"retry_total": 3, "initial_backoff": 1, "increment_base": 0, "random_jitter_range": 1}
+    options: dict[str, Any] = {"message_encode_policy": TextBase64EncodePolicy(), **retries}
     if storage.connection_string:
-        return QueueClient.from_connection_string(storage.connection_string, name, message_encode_policy=encoded)
-    return QueueClient(storage.queue_service_uri, name, credential=credential(), message_encode_policy=encoded)
+        return QueueClient.from_connection_string(storage.connection_string, name, **options)
+    return QueueClient(storage.queue_service_uri, name, credential=credential(), **options)
