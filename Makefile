@@ -1,6 +1,6 @@
 # Everything a developer runs. Needs git, Python 3.11 or later and make; the rest is installed here, under .venv and .local.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast resilience bench lint scripts format types imports conformance package azure-cli check clean
+.PHONY: help install run test test-fast resilience soak bench lint scripts format types imports conformance package azure-cli check clean
 
 # The first Python that is new enough; `make PYTHON=python3.13 …` names another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -59,6 +59,9 @@ check: lint scripts types imports test ## Run every check and the suite
 
 resilience: install ## Fail storage at every call of every write, kill processes between transactions: every case
 	@$(BIN)/python -m pytest -m "" tests/resilience $(ARGS)
+
+soak: install ## Five minutes of random writes under random faults; SCIM_SOAK_SECONDS=60 for less
+	@SCIM_SOAK_SECONDS=$${SCIM_SOAK_SECONDS:-300} $(BIN)/python -m pytest -m "" tests/resilience/test_soak.py $(ARGS)
 
 bench: install ## Measure the service beside scim2-server; ARGS=--quick for a minute, --users 100000 for size alone
 	@$(BIN)/python -m benchmarks $(ARGS)
