@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scim.adapters.tables.partition import Partition
     from scim.adapters.tables.table import Table
     from scim.adapters.telemetry.telemetry import Telemetry
+    from scim.directories.activity import ActivityStore
     from scim.directories.directory import Directory
     from scim.directories.interfaces import SecretStore, WatchList
     from scim.events.feed import FeedCursor, FeedPage
@@ -122,6 +123,13 @@ class Stores:
     def tables_of(self, directory: Directory) -> Sequence[Table]:
         """Return the tables in which a directory has a partition of its own, but for that of the directories."""
         return [self.partition_of(directory).table, self.account.table(LOG_TABLE)]
+
+    @cached_property
+    def activity_store(self) -> ActivityStore:
+        """Where it is kept what directories are asked."""
+        from scim.adapters.tables.activity_rows import TableActivityStore
+
+        return TableActivityStore(self.account.table(DIRECTORIES_TABLE))
 
     @cached_property
     def provisioning_log_store(self) -> ProvisioningLogStore:

@@ -5,6 +5,7 @@ Everything is made on first use, so that importing costs nothing.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime
 from functools import cache, cached_property
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from scim.adapters.tables.background import BackgroundWork
     from scim.directories.api_key_service import ApiKeyService
     from scim.directories.deletion import DirectoryDeletion
+    from scim.directories.directory import Directory
+    from scim.directories.health import Standing
+    from scim.directories.portal_access_service import PortalAccessService
     from scim.directories.service import DirectoryService
     from scim.directories.token_service import TokenService
     from scim.directories.token_uses import TokenUses
     from scim.directories.token_watcher import TokenWatcher
     from scim.management.endpoint import ManagementEndpoint
+    from scim.portal.endpoint import PortalEndpoint
+    from scim.provisioning.activity_recorder import ActivityRecorder
     from scim.provisioning.endpoint import ProvisioningEndpoint
     from scim.provisioning.provisioning_log import ProvisioningLog
     from scim.readiness import Readiness
@@ -109,12 +115,19 @@ class Application(Stores):
             authenticator,
             self.resources_of,
             self.settings.public_base_url,
-            observers=(self.provisioning_log.observe,),
+            observers=(self.provisioning_log.observe, self.activity.observe),
             **self._observed_entries(),
         )
 
     def _observed_entries(self) -> dict[str, BeginEntry]:
         return {} if self.telemetry is None else {"begin_entry": self.telemetry.begin_entry}
+
+    @cached_property
+    def activity(self) -> ActivityRecorder:
+        """What keeps what directories are asked."""
+        from scim.provisioning.activity_recorder import ActivityRecorder
+
+        return ActivityRecorder(self.activity_store)
 
     @cached_property
     def provisioning_log(self) -> ProvisioningLog:
@@ -133,6 +146,32 @@ class Application(Stores):
         return ApiKeyService(store, self.directory_store, now=self.now)
 
     @cached_property
+    def portal_access(self) -> PortalAccessService:
+        """What hands out links to the portal, and knows the sessions made with them."""
+        from scim.adapters.tables.portal_access import TablePortalAccessStore
+        from scim.directories.portal_access_service import PortalAccessService
+
+        return PortalAccessService(
+            TablePortalAccessStore(self.account.table(DIRECTORIES_TABLE)),
+            self.directory_store,
+            now=lambda: datetime.now(UTC),
+            return_hosts=self.settings.portal.return_hosts,
+        )
+
+    async def standing_of(self, directory: Directory) -> Standing:
+        """Return all that the health of a directory follows from. 4 storage requests."""
+        from scim.adapters.tables.standings import read_work
+        from scim.directories.health import Standing
+
+        (counts, waiting_since), activity, tokens = await asyncio.gather(
+            read_work(self.partition_of(directory)),
+            self.activity_store.activity(directory.id, datetime.now(UTC)),
+            self.tokens.tokens_of(directory),
+        )
+        users, active, groups = (counts[name] for name in ("users", "active", "groups"))
+        return Standing(directory, activity, tokens, users, active, groups, waiting_since)
+
+    @cached_property
     def management(self) -> ManagementEndpoint:
         """The API for the application's backend."""
         from scim.events.organization_feed import OrganizationEventReader
@@ -145,14 +184,34 @@ class Application(Stores):
             tokens=self.tokens,
             keys=self.api_keys,
             store_of=self.resources_of,
-            counts_of=self.counts_of,
             deletion=self.deletion,
+            standing_of=self.standing_of,
             feed_of=self.feed_of,
             provisioning_log=self.provisioning_log_store,
             organization_events=OrganizationEventReader(self.organization_feed.read, self.feed_of),
+            portal_access=self.portal_access,
             public_base_url=self.settings.public_base_url,
         )
         return ManagementEndpoint(services, KeyUses(self.api_keys), **self._observed_entries())
+
+    @cached_property
+    def portal(self) -> PortalEndpoint:
+        """The pages for administrators."""
+        from scim.portal.branding import read_branding
+        from scim.portal.endpoint import PortalEndpoint
+        from scim.portal.visit import Services
+        from scim.resources.identifiers import uuid7_hex
+
+        services = Services(
+            directories=self.directories,
+            tokens=self.tokens,
+            access=self.portal_access,
+            branding=read_branding(self.settings.portal),
+            counts_of=self.counts_of,
+            now=lambda: datetime.now(UTC),
+            new_id=uuid7_hex,
+        )
+        return PortalEndpoint(services, self.settings.public_base_url)
 
     @cached_property
     def background(self) -> BackgroundWork:
@@ -168,6 +227,8 @@ class Application(Stores):
             self.deletion.proceed,
             self.organization_feed,
             self.provisioning_log_store,
+            self.portal_access.forget_ended,
+            self.activity_store,
         )
 
     async def sweep(self) -> None:
@@ -197,6 +258,7 @@ class Application(Stores):
         await self.relay_requests.close()
         await self.token_uses.close()
         await self.provisioning_log.close()
+        await self.activity.close()
         if "management" in self.__dict__:
             await self.management.key_uses.close()
         await self.secret_store.close()

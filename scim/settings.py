@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,10 @@ SECRET_STORE = "SCIM_SECRET_STORE"  # noqa: S105 - the name of a setting
 PUBLIC_BASE_URL = "SCIM_PUBLIC_BASE_URL"
 TABLE_CLIENT = "SCIM_TABLE_CLIENT"
 TELEMETRY = "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"
+PORTAL_NAME = "SCIM_PORTAL_NAME"
+PORTAL_SUPPORT = "SCIM_PORTAL_SUPPORT"
+PORTAL_LOGO = "SCIM_PORTAL_LOGO"
+PORTAL_RETURN_HOSTS = "SCIM_PORTAL_RETURN_HOSTS"
 
 SETTING_NAMES = (
     DATA_STORAGE,
@@ -26,11 +31,18 @@ SETTING_NAMES = (
     PUBLIC_BASE_URL,
     TABLE_CLIENT,
     TELEMETRY,
+    PORTAL_NAME,
+    PORTAL_SUPPORT,
+    PORTAL_LOGO,
+    PORTAL_RETURN_HOSTS,
 )
 """Every setting there is, as the reference documents them."""
 
 _VAULT_HOSTS = (".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net")
 _LOCAL_HOSTS = ("127.0.0.1", "localhost")
+_MAX_PORTAL_NAME = 60
+_MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+")
+_HOST_NAME = re.compile(r"[a-z0-9.-]+")
 _ACCOUNT_PARTS = ("accountname", "tableendpoint", "usedevelopmentstorage")
 
 
@@ -55,6 +67,20 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PortalSettings:
+    """How the portal presents the application, and where it may lead back to."""
+
+    name: str = "Directory sync"
+    """The application's name, as its customers know it."""
+    support: str = ""
+    """Whom administrators may ask: an e-mail address or an https address; empty for nobody named."""
+    logo: Path | None = None
+    """A PNG file; None for the name alone."""
+    return_hosts: tuple[str, ...] = ()
+    """The hosts that a link's return address may be on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that differs between deployments."""
 
@@ -68,6 +94,7 @@ class Settings:
     table_client: Literal["rest", "sdk"] = "rest"
     telemetry: bool = False
     """Whether requests, storage and vault calls are spans and metrics, beside the lines of the log."""
+    portal: PortalSettings = PortalSettings()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -84,6 +111,7 @@ class Settings:
             public_base_url=_public_base_url(values[PUBLIC_BASE_URL]),
             table_client=_table_client(values[TABLE_CLIENT]),
             telemetry=_telemetry(values[TELEMETRY]),
+            portal=_portal(values),
         )
 
 
@@ -171,6 +199,20 @@ def _telemetry(text: str) -> bool:
     if text.lower() == "true":
         return True
     raise SettingsError(TELEMETRY, "write true or false, or leave it out for false")
+
+
+def _portal(values: Mapping[str, str]) -> PortalSettings:
+    name, support, logo = values[PORTAL_NAME], values[PORTAL_SUPPORT], values[PORTAL_LOGO]
+    if len(name) > _MAX_PORTAL_NAME:
+        raise SettingsError(PORTAL_NAME, f"write at most {_MAX_PORTAL_NAME} characters")
+    if support and not _is_address(support, schemes=("https",)) and not _MAIL_ADDRESS.fullmatch(support):
+        raise SettingsError(
+            PORTAL_SUPPORT, "write an e-mail address, or an https address such as https://example.com/help"
+        )
+    hosts = tuple(filter(None, (host.strip().lower() for host in values[PORTAL_RETURN_HOSTS].split(","))))
+    if not all(map(_HOST_NAME.fullmatch, hosts)):
+        raise SettingsError(PORTAL_RETURN_HOSTS, "write host names with commas between them, such as app.example.com")
+    return PortalSettings(name or PortalSettings().name, support, Path(logo) if logo else None, hosts)
 
 
 def _is_address(text: str, schemes: tuple[str, ...]) -> bool:

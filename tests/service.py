@@ -259,6 +259,7 @@ async def service(account: Any) -> Service:
         relay_requests=RecordedRelayRequests(),
         token_uses=RecordedUses(),
         provisioning_log=RecordedOutcomes(),
+        activity=RecordedOutcomes(),
     )
     await application.prepare_storage()
     return Service(application, account.requests if isinstance(account, MemoryAccount) else account._transport.count)

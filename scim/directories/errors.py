@@ -123,3 +123,10 @@ class KeyNotFoundError(DirectoryError):
 
     def __init__(self, key_id: str) -> None:
         super().__init__(f"there is no API key {key_id!r}")
+
+
+class LinkNotFoundError(DirectoryError):
+    """The organization has no link to the portal of this id."""
+
+    def __init__(self, link_id: str) -> None:
+        super().__init__(f"there is no link {link_id!r}")

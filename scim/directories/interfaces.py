@@ -215,6 +215,10 @@ class DirectoryStore(DirectoryReader, Protocol):
         """List a directory as one whose creation has ended; an entry that is gone meanwhile stays gone."""
         ...
 
+    async def withdraw_creation(self, directory: Directory) -> None:
+        """Take back what was kept of a new directory, unless its row has changed; doing it again changes nothing."""
+        ...
+
     async def discard_reference(self, reference: DirectoryReference) -> None:
         """Take an entry without a directory from the list of directories; doing it again changes nothing."""
         ...

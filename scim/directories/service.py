@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -14,13 +15,14 @@ from scim.directories.directory import DEFAULT_DATA_ACCOUNT, Directory, Director
 from scim.directories.directory_changes import DirectoryChange, MappingChange, created_event, without_events
 from scim.directories.errors import (
     DirectoryNotFoundError,
+    DirectoryStoreUnavailableError,
     OrganizationNotFoundError,
-    TokenEndedError,
+    SecretStoreError,
 )
 from scim.directories.interfaces import DirectoriesPage, DirectoryPage, DirectoryStore, OrganizationPage, SecretStore
 from scim.directories.organization import Organization
 from scim.directories.organization_events import OrganizationEvents
-from scim.directories.token_changes import check_expiry
+from scim.directories.token_changes import activate, check_expiry
 
 ABANDONED_AFTER = timedelta(minutes=15)
 """A creation under way for longer is taken for one that a crash ended: a request is given up long before."""
@@ -126,22 +128,32 @@ class DirectoryService:
         provider: Provider,
         mappings: Sequence[AttributeMapping] = (),
         expires_at: datetime | None = None,
+        creation_id: str | None = None,
     ) -> NewDirectory:
-        """Return a new directory with its token.
+        """Return a new directory with its token; when the secret store takes no value, nothing is left of it.
 
         :param expires_at: When its first token expires; None for never.
+        :param creation_id: 32 hex digits for its id, where they are known beforehand.
         :raises InvalidValueError: When a value is malformed.
         :raises OrganizationNotFoundError: When there is no such organization.
+        :raises TokenEndedError: When a directory of this id was being made by another call.
+        :raises SecretStoreError: When the secret store takes no value.
         """
         check_expiry(expires_at, self._now())
-        token, directory = self._plan(organization_id, name, provider, tuple(mappings))
+        directory_id = f"dir_{creation_id or self._new_id()}"
+        token, directory = self._plan(directory_id, organization_id, name, provider, tuple(mappings))
         (made,) = directory.tokens
         record = replace(made, expires_at=expires_at)
         directory = replace(directory, tokens=(record,))
         reference = await self._store.create_directory(directory)
         tags = {FINGERPRINT_TAG: record.fingerprint}
-        version = await self._secrets.set(directory.secret_name, token, tags, expires=expires_at)
-        active = await self._store.update_directory(directory.id, _activation(record, version))
+        try:
+            version = await self._secrets.set(directory.secret_name, token, tags, expires=expires_at)
+        except SecretStoreError:
+            with suppress(DirectoryStoreUnavailableError):  # the sweep settles what stays
+                await self._store.withdraw_creation(directory)
+            raise
+        active = await self._store.update_directory(directory.id, lambda old: activate(old, record, version))
         await self._store.confirm_creation(reference)
         return NewDirectory(await self.announce(active), token)
 
@@ -250,10 +262,14 @@ class DirectoryService:
                 await self._secrets.disable(directory.secret_name, version.version)
 
     def _plan(
-        self, organization_id: str, name: str, provider: Provider, mappings: tuple[AttributeMapping, ...]
+        self,
+        directory_id: str,
+        organization_id: str,
+        name: str,
+        provider: Provider,
+        mappings: tuple[AttributeMapping, ...],
     ) -> tuple[str, Directory]:
         now = self._now()
-        directory_id = f"dir_{self._new_id()}"
         token = new_token(directory_id, self._random_bytes)
         directory = Directory(
             id=directory_id,
@@ -269,19 +285,6 @@ class DirectoryService:
             data_account=self._data_account,
         )
         return token, replace(directory, untold=(created_event(directory, self._new_id()),))
-
-
-def _activation(record: TokenRecord, version: str) -> Callable[[Directory], Directory]:
-    def activated(token: TokenRecord) -> TokenRecord:
-        same = token.fingerprint == record.fingerprint
-        return replace(token, state="active", version=version) if same else token
-
-    def activate(directory: Directory) -> Directory:
-        if not any(token.fingerprint == record.fingerprint and token.state != "ended" for token in directory.tokens):
-            raise TokenEndedError(directory.id)
-        return directory.change_tokens(activated, directory.changed)
-
-    return activate
 
 
 def _ending(now: datetime) -> Callable[[TokenRecord], TokenRecord]:

@@ -44,6 +44,21 @@ def check_expiry(expires_at: datetime | None, now: datetime) -> None:
         raise InvalidValueError("expires_at", "give a time in the future, with its time zone")
 
 
+def activate(directory: Directory, record: TokenRecord, version: str) -> Directory:
+    """Return the directory with the token that it is created with active.
+
+    :raises TokenEndedError: When that took so long that the sweep ended it.
+    """
+    if not any(token.fingerprint == record.fingerprint and token.state != "ended" for token in directory.tokens):
+        raise TokenEndedError(directory.id)
+
+    def activated(token: TokenRecord) -> TokenRecord:
+        same = token.fingerprint == record.fingerprint
+        return replace(token, state="active", version=version) if same else token
+
+    return directory.change_tokens(activated, directory.changed)
+
+
 def begin_rotation(directory: Directory, intent: TokenRecord, now: datetime, *, force: bool) -> Directory:
     """Return the directory with the intent of a rotation, or as it was when this rotation has come to its end.
 

@@ -78,7 +78,9 @@ class FunctionsHttpServer:
         # Repeated names pass through a map on their way to the host and keep the last value; cookies do not.
         named = {name.lower(): value for name, value in result.headers.items()}
         named.pop("content-length", None)
-        cookies = result.headers.getlist("set-cookie") if named.pop("set-cookie", None) else []
+        # The worker names a domain with every cookie, an empty one, as if the app had asked for it.
+        found = result.headers.getlist("set-cookie") if named.pop("set-cookie", None) else []
+        cookies = [cookie if "domain=" in cookie.lower() else f"{cookie}; domain=" for cookie in found]
         if "content-type" not in named:
             charset = f"; charset={result.charset}" if result.mimetype.startswith("text/") else ""
             named["content-type"] = f"{result.mimetype}{charset}"

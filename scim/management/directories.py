@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field
 
 from scim.directories.directory import Deletion, Directory, is_directory_id
+from scim.directories.health import Standing
 from scim.management import tokens
 from scim.management.mappings import MappingAnswer, Mappings, read_mappings, shown_mappings
 from scim.management.models import Answer, Body, ListQuery, Page
@@ -56,10 +56,20 @@ class Counts(Answer):
     groups: int
 
 
+class HealthAnswer(Answer):
+    """How a directory stands; the first of these that fits."""
+
+    state: Literal["disabled", "failing", "token_expiring", "waiting", "quiet", "healthy"]
+    reason: str = Field(description="In a sentence for an administrator.")
+
+
 class DirectoryDetails(DirectoryAnswer):
-    """A directory with what it holds."""
+    """A directory with what it holds and how it stands."""
 
     counts: Counts | None = Field(description="Null while the directory is being deleted.")
+    health: HealthAnswer
+    last_request_at: datetime | None = Field(description="The last request that was let in, to about a minute.")
+    last_change_at: datetime | None = Field(description="The last change of a user, a group or a membership.")
     tokens: list[TokenAnswer] = Field(description="Newest first, without their values.")
 
 
@@ -104,21 +114,23 @@ async def list_directories(call: Call) -> DirectoryList:
 
 
 async def get_directory(call: Call) -> DirectoryDetails:
-    """Return a directory with its counts and what is told of its tokens."""
-    directory, services = call.directory, call.services
-    counts, listed = await asyncio.gather(_counts(call), services.tokens.tokens_of(directory))
+    """Return a directory with its counts, how it stands, and what is told of its tokens."""
+    standing = await call.services.standing_of(call.directory)
+    health, last = standing.health(datetime.now(UTC)), standing.activity.last
     return DirectoryDetails(
-        **_shown(call, directory).model_dump(),
-        counts=counts,
-        tokens=[tokens.shown(token) for token in listed],
+        **_shown(call, call.directory).model_dump(),
+        counts=_counts(standing),
+        health=HealthAnswer(state=health.state, reason=health.reason),
+        last_request_at=last.request,
+        last_change_at=last.change,
+        tokens=[tokens.shown(token) for token in standing.tokens],
     )
 
 
-async def _counts(call: Call) -> Counts | None:
-    if call.directory.deletion is not None:
+def _counts(standing: Standing) -> Counts | None:
+    if standing.directory.deletion is not None:
         return None
-    counts = await call.services.counts_of(call.directory)
-    return Counts(users=counts["users"], active_users=counts["active"], groups=counts["groups"])
+    return Counts(users=standing.users, active_users=standing.active_users, groups=standing.groups)
 
 
 async def update_directory(call: Call) -> DirectoryAnswer:
@@ -195,9 +207,9 @@ OPERATIONS = (
         "GET",
         _ONE,
         "read",
-        "Get a directory with counts and tokens",
+        "Get a directory with counts, health and tokens",
         get_directory,
-        "3",
+        "5",
         DirectoryDetails,
         of_deleted=True,
     ),

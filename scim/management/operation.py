@@ -12,7 +12,9 @@ from scim.directories.api_key import ApiKey, KeyScope
 from scim.directories.api_key_service import ApiKeyService
 from scim.directories.deletion import DirectoryDeletion
 from scim.directories.directory import Directory
+from scim.directories.health import Standing
 from scim.directories.organization import Organization
+from scim.directories.portal_access_service import PortalAccessService
 from scim.directories.service import DirectoryService
 from scim.directories.token_service import TokenService
 from scim.events.organization_feed import DirectoryFeed, OrganizationEventReader
@@ -33,11 +35,12 @@ class Services:
     keys: ApiKeyService
     deletion: DirectoryDeletion
     store_of: Callable[[Directory], ResourceStore]
-    counts_of: Callable[[Directory], Awaitable[Mapping[str, int]]]
-    """Gives ``users``, ``active`` and ``groups`` of a directory."""
+    standing_of: Callable[[Directory], Awaitable[Standing]]
+    """Gives what a directory holds, what it was asked of late, and its tokens."""
     provisioning_log: ProvisioningLogStore
     feed_of: DirectoryFeed
     organization_events: OrganizationEventReader
+    portal_access: PortalAccessService
     public_base_url: str = ""
 
 

@@ -12,6 +12,7 @@ from scim.management import (
     keys,
     mappings,
     organizations,
+    portal_links,
     provisioning_log,
     tokens,
     users,
@@ -30,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *groups.OPERATIONS,
     *events.OPERATIONS,
     *provisioning_log.OPERATIONS,
+    *portal_links.OPERATIONS,
     *keys.OPERATIONS,
 )
 

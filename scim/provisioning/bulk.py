@@ -15,6 +15,7 @@ from scim2_server.bulk import BulkPlan, BulkStep
 
 from scim.provisioning.answers import error_body, json_text
 from scim.provisioning.errors import ServiceUnavailableException, scim_error
+from scim.provisioning.outcome import RequestNotes
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.service_provider import MAX_BULK_OPERATIONS
 from scim.resources.storage_scope import storage_scope
@@ -107,9 +108,9 @@ async def _run(
             response = await dispatch(single)
     except Exception as error:  # noqa: BLE001 - whatever one operation meets is that operation's error
         failure = _failure(error)
-        request.parts.append(single.outcome(*_kind(item), failure["status"], error))
+        request.notes.take_part(single.outcome(*_kind(item), failure["status"], error, is_part=True))
         return {**result, **_where(request, item), **failure}, None
-    request.parts.append(single.outcome(*_kind(item), response.status))
+    request.notes.take_part(single.outcome(*_kind(item), response.status, is_part=True))
     return {**result, **_where(request, item), **_success(response)}, _created(item, response)
 
 
@@ -142,7 +143,7 @@ def _single_request(request: ScimRequest, item: BulkItem) -> ScimRequest:
         raise InvalidSyntaxException(detail=f'A {item.method} in a bulk request needs "data": the body of the request.')
     headers = {"if-match": item.version} if item.version else {}
     web = WebRequest(item.method, f"/{'/'.join(segments)}", {}, headers, b"", request.web.origin)
-    return replace(request, web=web, segments=segments, given_payload=item.data, findings=[], parts=[])
+    return replace(request, web=web, segments=segments, given_payload=item.data, notes=RequestNotes())
 
 
 def _where(request: ScimRequest, item: BulkItem) -> dict[str, Any]:

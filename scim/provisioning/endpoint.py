@@ -97,7 +97,7 @@ class _Exchange:
         operation, resource_type = self.entry.operation, self.entry.facts["resource_type"]
         if self.request is not None:
             whole = self.request.outcome(operation, resource_type, status, self.error)
-            return [whole, *self.request.parts]
+            return [whole, *self.request.notes.parts]
         if isinstance(self.error, AuthenticationFailedException) and self.error.directory is not None:
             return [
                 Outcome(self.error.directory, self.entry.method, operation, resource_type, status, error=self.error)

@@ -37,7 +37,10 @@ async def create_group(request: ScimRequest) -> WebResponse:
     document = complete_document(read.document, group_id, schema)
     operation = begin_operation()
     stored = await decided_anew(lambda: request.store.create_group(document, members, operation))
-    request.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
+    request.notes.change("group_created", stored.id)
+    if members:
+        request.notes.change("members_added", stored.id)
+    request.notes.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
     shown = {"members": sorted(members, key=lambda member: member.id)} if projection.needs_members else {}
     return resource_answer(201, shown_text(stored, request, schema, projection, shown), stored, request)
 
@@ -88,6 +91,7 @@ async def delete_group(request: ScimRequest, group_id: str) -> WebResponse:
         stored = await existing_group(request, group_id)
         request.require_preconditions(stored)
         await request.store.delete_group(stored, guarded=request.is_guarded)
+        request.notes.change()
         return no_content()
 
     return await decided_anew(attempt)
@@ -125,25 +129,34 @@ def _require_possible(group_id: str, members: Sequence[Member]) -> None:
 async def _change_members(request: ScimRequest, group_id: str, change: MembershipChange) -> str:
     if resource_name_of(group_id) != "Group":
         raise ResourceMissingError(group_id)
-    version, _ = await decided_anew(lambda: request.store.change_members(group_id, change, begin_operation()))
+    version, changed = await decided_anew(lambda: request.store.change_members(group_id, change, begin_operation()))
+    _note_change(request, group_id, change, changed=changed)
     return version
 
 
+def _note_change(request: ScimRequest, group_id: str, change: MembershipChange, *, changed: bool) -> None:
+    if changed:
+        request.notes.change("members_added" if change.added else None, group_id)
+
+
 async def _change(
-    request: ScimRequest, group_id: str, change: MembershipChange, changed: Callable[[StoredDocument], Document]
+    request: ScimRequest, group_id: str, change: MembershipChange, edited: Callable[[StoredDocument], Document]
 ) -> str:
     async def attempt() -> str:
         before = await existing_group(request, group_id)
         request.require_preconditions(before)
         current = before.document()
-        after = changed(before)
+        after = edited(before)
         if same_document(current, after):
             after = current
             if not change:
                 return before.version
         operation = begin_operation(after=before.version)
-        version, _ = await request.store.replace_group(before, after, change, operation, guarded=request.is_guarded)
-        request.findings.extend(_wrong_types(request, current, after))
+        version, changed = await request.store.replace_group(
+            before, after, change, operation, guarded=request.is_guarded
+        )
+        _note_change(request, group_id, change, changed=changed)
+        request.notes.findings.extend(_wrong_types(request, current, after))
         return version
 
     return await decided_anew(attempt)

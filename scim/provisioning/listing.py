@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,8 @@ from scim.web import WebResponse
 DEFAULT_COUNT = 100
 _SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 _AT_ONCE = 8
+_RANDOM_MATCH = re.compile(r'.{1,300} eq "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', re.IGNORECASE | re.ASCII)
+"""How Entra ID tests a connection: it looks for somebody by a random GUID, and expects nobody."""
 
 Parameters = Mapping[str, Any]
 
@@ -58,6 +61,8 @@ async def _search(
     cursors = _SealedCursors(request, schemas, parameters)
     search = _read_search(schemas, parameters, cursors)
     result = await request.store.search(search)
+    if result.total == 0 and _RANDOM_MATCH.fullmatch(_text(parameters, "filter") or ""):
+        request.notes.signals["connection_tested"] = ""
     resources = await _shown(request, schemas, result, projection)
     return list_answer(
         resources, total=result.total, start_index=search.start_index, cursors=cursors.of(result, search.count)

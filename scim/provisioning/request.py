@@ -11,12 +11,11 @@ from scim2_models import PreconditionFailedException
 from scim2_server.conditions import EntityTags
 
 from scim.directories.directory import Directory
-from scim.provisioning.outcome import Outcome
+from scim.provisioning.outcome import Outcome, RequestNotes
 from scim.provisioning.request_body import read_body
 from scim.resources.directory_schemas import DirectorySchemas
 from scim.resources.interfaces import ResourceStore
 from scim.resources.projection import Projection, read_projection
-from scim.resources.provisioning_log import Finding
 from scim.resources.schema import ResourceSchema
 from scim.resources.stored_document import StoredDocument
 from scim.web import WebRequest
@@ -36,12 +35,17 @@ class ScimRequest:
     """The path below the Tenant URL."""
     given_payload: Any = field(default=None)
     """The parsed body, where it does not come from ``web``: the data of a bulk operation."""
-    findings: list[Finding] = field(default_factory=list)
-    """What is noteworthy of it, told while it is answered."""
-    parts: list[Outcome] = field(default_factory=list)
-    """Of a bulk request: how its operations ended."""
+    notes: RequestNotes = field(default_factory=RequestNotes)
 
-    def outcome(self, operation: str, resource_type: str, status: int, error: Exception | None = None) -> Outcome:
+    def outcome(
+        self,
+        operation: str,
+        resource_type: str,
+        status: int,
+        error: Exception | None = None,
+        *,
+        is_part: bool = False,
+    ) -> Outcome:
         """Return how the request ended."""
         return Outcome(
             directory=self.directory,
@@ -51,7 +55,10 @@ class ScimRequest:
             status=status,
             path=self.segments,
             error=error,
-            findings=self.findings,
+            findings=self.notes.findings,
+            signals=self.notes.signals if error is None else {},
+            changed=self.notes.changed,
+            is_part=is_part,
             schemas=self.provider,
             store=self.store,
         )

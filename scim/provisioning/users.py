@@ -29,7 +29,8 @@ async def create_user(request: ScimRequest) -> WebResponse:
     document = complete_document(read.document, new_resource_id("User"), schema)
     operation = begin_operation()
     stored = await decided_anew(lambda: request.store.create_user(document, operation))
-    request.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
+    request.notes.change("user_created", stored.id)
+    request.notes.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
     return resource_answer(201, await _text(request, stored, projection), stored, request)
 
 
@@ -46,14 +47,14 @@ async def replace_user(request: ScimRequest, user_id: str) -> WebResponse:
     """Replace a user's attributes (RFC 7644 §3.5.1) and answer 200 with it."""
     schema = request.provider.user
     read = read_resource(request.payload, schema)
-    request.findings.extend(ignored_findings(read.ignored))
+    request.notes.findings.extend(ignored_findings(read.ignored))
     return await _change(request, user_id, lambda _: complete_document(read.document, user_id, schema))
 
 
 async def patch_user(request: ScimRequest, user_id: str) -> WebResponse:
     """Apply PATCH operations to a user (RFC 7644 §3.5.2) and answer 200 with it."""
     operations = read_patch(request.payload, request.provider.user)
-    request.findings.extend(ignored_findings(ignored_paths(operations)))
+    request.notes.findings.extend(ignored_findings(ignored_paths(operations)))
     return await _change(request, user_id, lambda stored: patched_document(stored, operations, request.provider.user))
 
 
@@ -64,6 +65,7 @@ async def delete_user(request: ScimRequest, user_id: str) -> WebResponse:
         stored = await existing_user(request, user_id)
         request.require_preconditions(stored)
         await request.store.delete_user(stored)
+        request.notes.change()
         return no_content()
 
     return await decided_anew(attempt)
@@ -90,7 +92,8 @@ async def _change(request: ScimRequest, user_id: str, change: Callable[[StoredDo
         if same_document(before.document(), after):
             return before
         stored = await request.store.replace_user(before, after, begin_operation(after=before.version))
-        request.findings.extend(_wrong_types(request, before.document(), after))
+        request.notes.change("user_updated", stored.id)
+        request.notes.findings.extend(_wrong_types(request, before.document(), after))
         return stored
 
     stored = await decided_anew(attempt)

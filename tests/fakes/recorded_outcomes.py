@@ -1,7 +1,8 @@
-"""Keeps what the provisioning log is told, and stores nothing: a test counts only the requests it is about."""
+"""Keeps what observers are told, and stores nothing: a test counts only the requests it is about."""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from scim.provisioning.outcome import Outcome
@@ -9,13 +10,12 @@ from scim.provisioning.outcome import Outcome
 
 @dataclass(slots=True)
 class RecordedOutcomes:
-    """Stands in for ``ProvisioningLog``."""
+    """Stands in for ``ProvisioningLog`` and ``ActivityRecorder``."""
 
-    told: list[Outcome] = field(default_factory=list)
+    told: deque[Outcome] = field(default_factory=lambda: deque(maxlen=1000))
 
     def observe(self, outcome: Outcome) -> None:
-        if outcome.error is not None or outcome.findings:
-            self.told.append(outcome)
+        self.told.append(outcome)
 
     async def close(self) -> None:
         return

@@ -14,7 +14,10 @@ def test_the_package_holds_the_app_and_nothing_that_only_development_needs(tmp_p
     assert names == deployed_files()
     assert {name.partition("/")[0] for name in names} == {"function_app.py", "host.json", "requirements.txt", "scim"}
     assert {"scim/composition.py", "scim/triggers/scim.py"} < set(names)
-    assert not [name for name in names if "local_host" in name or not name.endswith((".py", ".json", ".txt"))]
+    shown = [name for name in names if name.startswith("scim/portal/") and not name.endswith(".py")]
+    assert {Path(name).suffix for name in shown} <= {".html", ".css", ".js", ".svg", ".toml"}
+    others = set(names) - set(shown)
+    assert not [name for name in others if "local_host" in name or not name.endswith((".py", ".json", ".txt"))]
 
 
 def test_equal_content_makes_an_equal_package(tmp_path: Path) -> None:

@@ -134,4 +134,5 @@ def _restarted(service: Service) -> Any:
         relay_requests=running.relay_requests,
         token_uses=running.token_uses,
         provisioning_log=running.provisioning_log,
+        activity=running.activity,
     )

@@ -11,6 +11,7 @@ from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.token_rows import TableTokenUses
 from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE
+from scim.directories.activity import LastTimes, Load, Seen
 from scim.resources.identifiers import new_resource_id
 from scim.resources.provisioning_log import Finding, ProvisioningLogEntry
 from tests.documents import document
@@ -39,12 +40,17 @@ async def test_every_property_of_a_row_is_described(scim: ScimClient, rows: Memo
 
 
 async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> None:
-    await scim.application.directories.create_organization("Contoso", "contoso")
+    organization = await scim.application.directories.create_organization("Contoso", "contoso")
+    link = await scim.application.portal_access.create_link(organization.id)
+    await scim.application.portal_access.redeem(link.code)
     await scim.application.api_keys.create("backend", "read")
     await scim.application.token_watcher.watch()
     table = scim.application.account.table(DIRECTORIES_TABLE)
     assert isinstance(table, MemoryTable)
     await TableTokenUses(table).record_use(scim.directory.id, "0" * 32, scim.directory.created)
+    now, activity = scim.directory.created, scim.application.activity_store
+    await activity.record(scim.directory.id, Load(now, now, now), LastTimes(now))
+    await activity.mark_seen(scim.directory.id, "authenticated", Seen(now))
     described = {(cells[0].strip(), first_key(cells[1])) for cells in table_cells(3)}
 
     written = {

@@ -63,6 +63,7 @@ async def open_scene(connection_string: str, connections: Transport, *, pool: in
         relay_requests=RecordedRelayRequests(),
         token_uses=RecordedUses(),
         provisioning_log=RecordedOutcomes(),
+        activity=RecordedOutcomes(),
     )
     await application.prepare_storage()
     client = await Service(application, transport.count).new_directory()

@@ -326,12 +326,46 @@ async def test_a_token_ended_by_the_sweep_is_not_activated_afterwards(world: Wor
     assert directory.valid_tokens(world.time) == ()
 
 
-async def test_an_outage_of_the_secret_store_is_told(world: World, organization: Organization) -> None:
+async def test_an_outage_of_the_secret_store_is_told_and_leaves_nothing_half_made(
+    world: World, organization: Organization
+) -> None:
+    before = {partition: [*world.table.rows(partition)] for partition in world.table.partitions()}
     world.secrets.failure = SecretStoreUnavailableError("throttled")
     with pytest.raises(SecretStoreUnavailableError):
         await world.service().create_directory(organization.id, name="Entra", provider="entra_id")
-    (directory,) = await world.service().directories_of(organization.id)
-    assert await world.service().current_token(directory) is None
+    assert {partition: [*world.table.rows(partition)] for partition in world.table.partitions()} == before
+
+
+@pytest.mark.parametrize("number", range(3, 7))
+async def test_what_an_outage_of_both_stores_leaves_is_settled_by_the_sweep(
+    world: World, organization: Organization, number: int
+) -> None:
+    world.secrets.failure = SecretStoreUnavailableError("throttled")
+    world.table.before = fail_at(*range(number, 20))
+    with pytest.raises(SecretStoreUnavailableError):
+        await world.service().create_directory(organization.id, name="Entra", provider="entra_id")
+    world.table.before, world.secrets.failure = None, None
+    world.time += ABANDONED_AFTER
+    await world.sweep()
+    directories = await world.service().directories_of(organization.id)
+    assert [one.directory_id for one in await world.references()] == [directory.id for directory in directories]
+    assert not any(directory.valid_tokens(world.time) for directory in directories)
+
+
+async def test_a_creation_repeated_under_one_id_makes_one_directory_with_one_valid_token(
+    world: World, organization: Organization
+) -> None:
+    service, creation_id = world.service(), "a" * 32
+    made = await service.create_directory(organization.id, name="A", provider="entra_id", creation_id=creation_id)
+    with pytest.raises(TokenEndedError):
+        await service.create_directory(organization.id, name="A", provider="entra_id", creation_id=creation_id)
+    world.secrets.failure = SecretStoreUnavailableError("throttled")
+    with pytest.raises(SecretStoreUnavailableError):
+        await service.create_directory(organization.id, name="A", provider="entra_id", creation_id=creation_id)
+    world.secrets.failure = None
+    (directory,) = await service.directories_of(organization.id)
+    assert directory == made.directory
+    assert await service.current_token(directory) == made.token
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -37,6 +37,7 @@ HTTP_FUNCTIONS = {
     ("api_1", "api/v1/{*rest}"),
     ("health", "health"),
     ("health_ready", "health/ready"),
+    ("portal_1", "portal/{*rest}"),
     ("scim_1_bulk", f"{ROOT}/Bulk"),
     ("scim_1_groups", f"{ROOT}/Groups"),
     ("scim_1_groups_search", f"{ROOT}/Groups/.search"),

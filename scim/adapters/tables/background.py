@@ -13,6 +13,7 @@ from scim.adapters.tables.outbox import oldest_age_seconds
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.unfinished import finish_operations
+from scim.directories.activity import LOADS_KEPT, ActivityStore
 from scim.directories.directory import Directory, DirectoryReference
 from scim.directories.interfaces import DirectoryStore
 from scim.directories.organization import Organization
@@ -41,6 +42,9 @@ class BackgroundWork:
     """Goes on with the deletion of a directory."""
     organization_feed: TableOrganizationFeed
     provisioning_log: ProvisioningLogStore
+    forget_links: Callable[[str], Awaitable[None]]
+    """Removes the links to the portal of an organization that ended long ago."""
+    activity: ActivityStore
 
     async def relay_directory(self, directory_id: str) -> None:
         """Relay one directory after a change, and finish what its deletions left to do; or go on with its own."""
@@ -66,14 +70,15 @@ class BackgroundWork:
         return signals
 
     async def forget_what_is_old(self) -> None:
-        """Delete the feed rows and the log entries that are older than the retention, of all there is."""
+        """Delete feed rows, log entries, loads and ended links that are older than their retention, of all there is."""
         async for reference in self._references():
             name = reference.directory_id
             await self._attempt("retention of events", name, self._forget_events(reference))
-            await self._attempt("retention of the log", name, self._forget_log(reference))
+            await self._attempt("retention of log and loads", name, self._forget_log(reference))
         async for organization in self._organizations():
             forgetting = self.organization_feed.forget_old(organization.id)
             await self._attempt("retention of events", organization.id, forgetting)
+            await self._attempt("retention of links", organization.id, self.forget_links(organization.id))
 
     async def _references(self) -> AsyncIterator[DirectoryReference]:
         continuation: Mapping[str, str] | None = None
@@ -127,7 +132,9 @@ class BackgroundWork:
             await forget_old_events(self.partition_of(directory))
 
     async def _forget_log(self, reference: DirectoryReference) -> None:
-        await self.provisioning_log.forget(reference.directory_id, retention_limit(datetime.now(UTC)))
+        now = datetime.now(UTC)
+        await self.provisioning_log.forget(reference.directory_id, retention_limit(now))
+        await self.activity.forget(reference.directory_id, now - LOADS_KEPT)
 
     async def _catch_up(self, directory: Directory) -> None:
         partition = self.partition_of(directory)

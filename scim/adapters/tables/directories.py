@@ -38,6 +38,7 @@ from scim.adapters.tables.table import (
     RowChangedError,
     RowExistsError,
     RowMissingError,
+    delete,
     insert,
     merge,
 )
@@ -88,6 +89,19 @@ class TableDirectoryStore(TableOrganizations):
                 )
             except RowMissingError:
                 return
+
+    async def withdraw_creation(self, directory: Directory) -> None:
+        """Take back a new directory, unless its row has changed: the organization's entry, the row, its own entry."""
+        row = await self._directory_row(directory.id)
+        if row is None or directory_of(directory.id, row.values) != directory:
+            return
+        with outages():
+            await delete_once(self._table, directory.organization_id, f"d|{directory.id}")
+            try:
+                await self._table.commit(directory.id, [delete(_DIRECTORY, row.etag)])
+            except (RowChangedError, RowMissingError):
+                return
+            await delete_once(self._table, LIST_PARTITION, f"d|{directory.id}")
 
     async def discard_reference(self, reference: DirectoryReference) -> None:
         """Take an entry from the list of directories; doing it again changes nothing."""

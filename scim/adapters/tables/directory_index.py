@@ -10,6 +10,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.outbox import Tally, read_tally
@@ -20,7 +21,8 @@ from scim.resources.identifiers import ResourceName
 
 LAST_COLUMNS: Mapping[ResourceName, str] = {"User": "last_user", "Group": "last_group"}
 """The head's properties with the greatest id of each type that the relay has counted."""
-COLUMNS = ("RowKey", "number", "users", "active", "groups", *LAST_COLUMNS.values(), "created", "deleted", "count")
+_COUNTED = ("number", "users", "active", "groups", "created", "deleted", "count")
+COLUMNS = ("RowKey", "Timestamp", *_COUNTED, *LAST_COLUMNS.values())
 """All that head, page map and outbox add up, without the events."""
 PREFIX: Mapping[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
 """What the ids of each type begin with."""
@@ -108,6 +110,12 @@ class DirectoryIndex:
     def current_map(self, name: ResourceName) -> PageMap:
         """Return the page map of a type with all committed changes in it."""
         return self.maps[name].adjusted([read_tally(row.values) for row in self.outbox], PREFIX[name])
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        """When the oldest outbox row was stored, by the service's clock; None when there is none."""
+        times = [row.timestamp for row in self.outbox]
+        return datetime.fromisoformat(min(times)) if times else None
 
     def current_counts(self) -> dict[str, int]:
         """Return users, active users and groups with all committed changes counted."""

@@ -1,0 +1,198 @@
+"""Links to the portal and their sessions in table ``directories``, in the partition of their organization.
+
+| PartitionKey | RowKey | holds |
+|---|---|---|
+| organization id | ``p|{link}`` | a link |
+| | ``p|{link}|{session}`` | a session made with it |
+
+Whatever changes a link or its sessions changes the link's row, under its ETag: so a link that is revoked takes every
+session with it, and a session that is being made meanwhile fails.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from scim.adapters.tables.directory_races import ATTEMPTS, commit_any_state, outages, pause, read_rows
+from scim.adapters.tables.table import (
+    Row,
+    RowExistsError,
+    RowMissingError,
+    Table,
+    TransactionRefusedError,
+    Value,
+    Write,
+    delete,
+    insert,
+    merge,
+)
+from scim.directories.errors import DirectoryStoreUnavailableError, OrganizationNotFoundError
+from scim.directories.organization import is_organization_id
+from scim.directories.portal_access import LinkUse, PortalLink, PortalSession, is_link_id, is_session_id
+
+PORTAL_FIRST, PORTAL_END = "p|", "p}"
+
+
+class TablePortalAccessStore:
+    """Implements ``PortalAccessStore``."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def add_link(self, link: PortalLink) -> None:
+        """Keep a new link, in a transaction that its organization's row must exist for. One storage request."""
+        if not is_organization_id(link.organization_id):
+            raise OrganizationNotFoundError(link.organization_id)
+        writes = [merge("o", {}), insert(_link_key(link.id), _link_values(link))]
+        with outages():
+            try:
+                await commit_any_state(self._table, link.organization_id, writes)
+            except RowMissingError as error:
+                raise OrganizationNotFoundError(link.organization_id) from error
+            except RowExistsError:
+                return  # ids are never used twice: the answer of an earlier attempt was lost
+
+    async def link_uses(self, organization_id: str) -> Sequence[LinkUse]:
+        """Return the links of an organization. One storage request for each 1,000 links and sessions."""
+        if not is_organization_id(organization_id):
+            return []
+        with outages():
+            rows = await read_rows(self._table, organization_id, (PORTAL_FIRST, PORTAL_END))
+        return list(_uses(organization_id, rows))
+
+    async def session(self, organization_id: str, link_id: str, session_id: str) -> PortalSession | None:
+        """Return a session, or None. One storage request; none for what has not the form of ids."""
+        if not (is_organization_id(organization_id) and is_link_id(link_id) and is_session_id(session_id)):
+            return None
+        with outages():
+            row = await self._table.read(organization_id, f"{_link_key(link_id)}|{session_id}")
+        return _session(organization_id, row) if row else None
+
+    async def update_link(
+        self, organization_id: str, link_id: str, change: Callable[[LinkUse], LinkUse]
+    ) -> LinkUse | None:
+        """Replace a link and its sessions by ``change`` of them. Two storage requests without a race."""
+        if not (is_organization_id(organization_id) and is_link_id(link_id)):
+            return None
+        key = _link_key(link_id)
+        for attempt in range(ATTEMPTS):
+            with outages():
+                rows = await read_rows(self._table, organization_id, (key, f"{key}}}"))
+            old = next(_uses(organization_id, rows), None)
+            if old is None:
+                return None
+            new = change(old)
+            if new == old or await self._committed(old, new, rows[0].etag):
+                return new
+            await pause(attempt)
+        raise DirectoryStoreUnavailableError("the link is being used by many at once", retry_after=1)
+
+    async def forget_link(self, use: LinkUse) -> None:
+        """Remove a link with its sessions; one that is being changed meanwhile stays until the next time."""
+        keys = [_link_key(use.link.id), *map(_session_key, use.sessions)]
+        with outages():
+            try:
+                await self._table.commit(use.link.organization_id, [delete(key) for key in keys])
+            except TransactionRefusedError:
+                return
+
+    async def _committed(self, old: LinkUse, new: LinkUse, etag: str) -> bool:
+        before = {session.id for session in old.sessions}
+        after = {session.id for session in new.sessions}
+        writes: list[Write] = [merge(_link_key(new.link.id), _link_values(new.link), etag)]
+        writes += [insert(_session_key(each), _session_values(each)) for each in new.sessions if each.id not in before]
+        writes += [delete(_session_key(each)) for each in old.sessions if each.id not in after]
+        with outages():
+            try:
+                await self._table.commit(new.link.organization_id, writes)
+            except TransactionRefusedError:
+                return False
+        return True
+
+
+def _link_key(link_id: str) -> str:
+    return f"p|{link_id}"
+
+
+def _session_key(session: PortalSession) -> str:
+    return f"{_link_key(session.link_id)}|{session.id}"
+
+
+def _uses(organization_id: str, rows: Sequence[Row]) -> Iterator[LinkUse]:
+    """Yield links with their sessions, whose rows follow theirs."""
+    sessions: dict[str, list[PortalSession]] = defaultdict(list)
+    for row in rows:
+        if row.key.count("|") > 1:
+            session = _session(organization_id, row)
+            sessions[session.link_id].append(session)
+    for row in rows:
+        if row.key.count("|") == 1:
+            link = _link(organization_id, row)
+            yield LinkUse(link, tuple(sorted(sessions[link.id], key=lambda each: (each.created, each.id))))
+
+
+def _link_values(link: PortalLink) -> dict[str, Value]:
+    return _present(
+        digest=link.digest_hex,
+        created=link.created.isoformat(),
+        expires_at=link.expires_at.isoformat(),
+        directory=link.directory_id,
+        return_url=link.return_url,
+        revoked_at=_text(link.revoked_at),
+        last_used=_text(link.last_used),
+    )
+
+
+def _link(organization_id: str, row: Row) -> PortalLink:
+    values: Mapping[str, Any] = row.values
+    return PortalLink(
+        id=row.key.removeprefix(PORTAL_FIRST),
+        organization_id=organization_id,
+        created=datetime.fromisoformat(values["created"]),
+        expires_at=datetime.fromisoformat(values["expires_at"]),
+        digest_hex=values["digest"],
+        directory_id=values.get("directory"),
+        return_url=values.get("return_url"),
+        revoked_at=_time(values.get("revoked_at")),
+        last_used=_time(values.get("last_used")),
+    )
+
+
+def _session_values(session: PortalSession) -> dict[str, Value]:
+    return _present(
+        digest=session.digest_hex,
+        created=session.created.isoformat(),
+        expires_at=session.expires_at.isoformat(),
+        directory=session.directory_id,
+        return_url=session.return_url,
+    )
+
+
+def _session(organization_id: str, row: Row) -> PortalSession:
+    values: Mapping[str, Any] = row.values
+    _, link_id, session_id = row.key.split("|")
+    return PortalSession(
+        id=session_id,
+        link_id=link_id,
+        organization_id=organization_id,
+        created=datetime.fromisoformat(values["created"]),
+        expires_at=datetime.fromisoformat(values["expires_at"]),
+        digest_hex=values["digest"],
+        directory_id=values.get("directory"),
+        return_url=values.get("return_url"),
+    )
+
+
+def _present(**values: str | None) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

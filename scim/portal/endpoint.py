@@ -1,0 +1,102 @@
+"""The portal's one entrance: who visits, what may be seen, and the answer, for all pages alike."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+from scim.directories.directory import Directory
+from scim.portal.problems import PortalProblem, failure, no_session, not_found, problem_of
+from scim.portal.rendering import page, problem_page
+from scim.portal.routing import PREFIX, find_page
+from scim.portal.same_origin import (
+    SECURITY_HEADERS,
+    read_form,
+    require_form_token,
+    require_same_origin,
+    session_key,
+)
+from scim.portal.visit import Page, Services, Visit
+from scim.request_log import LogEntry, begin_entry
+from scim.resources.storage_scope import storage_scope
+from scim.web import WebRequest, WebResponse
+
+_log = logging.getLogger("scim.portal")
+
+
+@dataclass(frozen=True, slots=True)
+class PortalEndpoint:
+    """Answers every request at and below ``/portal``. One per process; it keeps nothing of a visit."""
+
+    services: Services
+    public_base_url: str = ""
+
+    async def answer(self, web: WebRequest) -> WebResponse:
+        """Return the answer to a request: a page whatever happens, never an exception."""
+        entry = begin_entry("portal_request", web, "organization_id", "directory_id")
+        visit = Visit(self.services, web, _UNKNOWN, {}, self.public_base_url or web.origin, entry.correlation_id)
+        with storage_scope() as scope:
+            try:
+                response = await self._answered(visit, entry)
+            except Exception as error:  # noqa: BLE001 - the last place that can still answer with a page
+                response = problem_page(visit, _problem(error))
+        entry.finish(response.status, scope.requests)
+        headers = {**SECURITY_HEADERS, **response.headers, "request-id": entry.correlation_id}
+        return replace(response, headers=headers)
+
+    async def _answered(self, visit: Visit, entry: LogEntry) -> WebResponse:
+        found, parameters = find_page(visit.web.method, visit.web.path.removeprefix(PREFIX))
+        entry.operation = found.name
+        visit = replace(visit, page=found, path=parameters)
+        if found.method == "POST":
+            require_same_origin(visit.web, visit.base_url)
+            visit = replace(visit, form=read_form(visit.web))
+        visit = replace(visit, key=session_key(visit.web, visit.base_url))
+        if not found.needs_session:
+            return await found.answer(visit)
+        if visit.key is None and found.method == "GET" and "again" not in visit.web.query:
+            return page(visit, "again.html")
+        visit = await self._admitted(visit, entry)
+        return await found.answer(visit)
+
+    async def _admitted(self, visit: Visit, entry: LogEntry) -> Visit:
+        """Return the visit with its session, organization and directory. Two storage requests, with a directory 3."""
+        session = await self.services.access.recognise(visit.key)
+        if session is None or visit.key is None:
+            raise no_session()
+        entry.facts["organization_id"] = session.organization_id
+        if visit.page.method == "POST":
+            require_form_token(visit.form, visit.key)
+        visit = replace(visit, found_session=session)
+        organization, directory = await asyncio.gather(
+            self.services.directories.get_organization(session.organization_id), self._directory(visit)
+        )
+        entry.facts["directory_id"] = directory.id if directory else ""
+        return replace(visit, found_organization=organization, found_directory=directory)
+
+    async def _directory(self, visit: Visit) -> Directory | None:
+        """Return the directory of the path; one that the session does not open looks like one that does not exist."""
+        directory_id = visit.path.get("directory_id")
+        if directory_id is None:
+            return None
+        directory = await self.services.directories.get_directory(directory_id)
+        session = visit.session
+        if directory.organization_id != session.organization_id or not session.opens(directory.id):
+            raise not_found()
+        return directory
+
+
+async def _nothing(_: Visit) -> WebResponse:
+    raise not_found()
+
+
+_UNKNOWN = Page("unknown", "GET", "", _nothing, needs_session=False)
+
+
+def _problem(error: Exception) -> PortalProblem:
+    known = problem_of(error)
+    if known is not None:
+        return known
+    _log.error("a page failed", exc_info=error)
+    return failure()

@@ -1,0 +1,138 @@
+"""What went wrong, as a page that says what to do; never a text of a library, a stack trace or another's data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from scim.directories.errors import (
+    DirectoryBusyError,
+    DirectoryDeletingError,
+    DirectoryNotFoundError,
+    DirectoryStoreUnavailableError,
+    InvalidValueError,
+    LinkNotFoundError,
+    OrganizationNotFoundError,
+    SecretStoreError,
+    TokenEndedError,
+    TokenNotFoundError,
+    TokensFullError,
+)
+from scim.resources.errors import ResourceMissingError, StorageUnavailableError
+
+
+class PortalProblem(Exception):  # noqa: N818 - the pages' word, as RFC 9457 has it for programs
+    """An answer that is a page about a problem."""
+
+    def __init__(self, status: int, title: str, text: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(title)
+        self.status = status
+        self.title = title
+        self.text = text
+        self.headers = headers or {}
+
+
+def not_found() -> PortalProblem:
+    """Return the problem of what does not exist, or is not the session's to see: the two look alike."""
+    return PortalProblem(
+        404, "This page does not exist", "The address is wrong, or what it named is gone. Go back to the start."
+    )
+
+
+def no_session() -> PortalProblem:
+    """Return the problem of a visit without an open session."""
+    return PortalProblem(
+        401,
+        "Open the portal with your link",
+        "Your session has ended, or there is none in this browser. Open the link that you were sent once more.",
+    )
+
+
+def no_entry() -> PortalProblem:
+    """Return the problem of a link that opens nothing, the same for every cause."""
+    return PortalProblem(
+        403,
+        "This link does not open the portal",
+        "It was not copied as a whole, it has expired, or it was revoked. Ask whoever sent it for a new one.",
+    )
+
+
+def foreign_form() -> PortalProblem:
+    """Return the problem of a form that this portal did not make for this session."""
+    return PortalProblem(
+        403,
+        "This form did not come from your session",
+        "Nothing was changed. Go back, load the page again, and repeat what you did.",
+    )
+
+
+def failure() -> PortalProblem:
+    """Return the problem of a failure of ours."""
+    return PortalProblem(
+        500,
+        "Something failed on our side",
+        "It was logged. Go back and look whether your change was saved; then try again.",
+    )
+
+
+def not_allowed(method: str) -> PortalProblem:
+    """Return the problem of an address that takes another method."""
+    return PortalProblem(405, "This address is no page", "Go back to the start.", {"Allow": method})
+
+
+def problem_of(error: Exception) -> PortalProblem | None:
+    """Return the problem that an error is to an administrator, or None for a failure of ours."""
+    if isinstance(error, PortalProblem):
+        return error
+    if isinstance(error, SecretStoreError):
+        return _secrets_unavailable(error)
+    translation = _TRANSLATIONS.get(type(error))
+    return translation(error) if translation else None
+
+
+def _secrets_unavailable(error: SecretStoreError) -> PortalProblem:
+    return PortalProblem(
+        503,
+        "No token can be made at the moment",
+        "The place where tokens are kept does not answer. Nothing was changed. Try again in a minute.",
+        {"Retry-After": str(getattr(error, "retry_after", None) or 60)},
+    )
+
+
+def _unavailable(error: Any) -> PortalProblem:
+    return PortalProblem(
+        503,
+        "The portal does not answer at the moment",
+        "Load the page again in a minute. If you were changing something, look first whether it was saved.",
+        {"Retry-After": str(getattr(error, "retry_after", 5))},
+    )
+
+
+def _tokens_full(_: Exception) -> PortalProblem:
+    return PortalProblem(
+        409,
+        "There are two valid tokens already",
+        "Enter the newer one in your identity provider and revoke the older one; then a new one can be made.",
+    )
+
+
+def _invalid(error: InvalidValueError) -> PortalProblem:
+    return PortalProblem(422, "A value was not accepted", f"{str(error).capitalize()}. Nothing was changed.")
+
+
+_TRANSLATIONS: Mapping[type[Exception], Callable[[Any], PortalProblem]] = {
+    InvalidValueError: _invalid,
+    OrganizationNotFoundError: lambda _: no_session(),
+    DirectoryDeletingError: lambda _: PortalProblem(
+        409, "This connection is being deleted", "It can no longer be changed, and will be gone within minutes."
+    ),
+    DirectoryNotFoundError: lambda _: not_found(),
+    TokenNotFoundError: lambda _: not_found(),
+    LinkNotFoundError: lambda _: not_found(),
+    ResourceMissingError: lambda _: not_found(),
+    TokensFullError: _tokens_full,
+    TokenEndedError: _tokens_full,
+    DirectoryBusyError: _unavailable,
+    DirectoryStoreUnavailableError: _unavailable,
+    StorageUnavailableError: _unavailable,
+}

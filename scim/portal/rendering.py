@@ -1,0 +1,76 @@
+"""Templates, filled in: everything that is not a template's own text is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scim.portal.problems import PortalProblem
+from scim.portal.static_files import LOGO, static_path
+from scim.portal.times import machine_time, plain_time, time_ago
+from scim.portal.visit import Visit
+from scim.web import WebResponse
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+HTML = "text/html"
+
+
+@cache
+def _environment() -> Environment:
+    """Return the templates of this process; each is compiled once. Jinja2 is imported here, with the first page."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(machine_time=machine_time, plain_time=plain_time)
+    return environment
+
+
+def page(visit: Visit, template: str, *, status: int = 200, **values: Any) -> WebResponse:
+    """Return the answer that shows a template to a visitor."""
+    text = _environment().get_template(template).render(**_shared(visit), **values)
+    return WebResponse(status, text.encode(), {}, HTML)
+
+
+def problem_page(visit: Visit, problem: PortalProblem) -> WebResponse:
+    """Return the page of a problem; it reads nothing, so it can be shown whatever is down."""
+    shown = page(visit, "problem.html", status=problem.status, problem=problem)
+    return WebResponse(shown.status, shown.body, dict(problem.headers), HTML)
+
+
+def see_other(visit: Visit, path: str, headers: Mapping[str, str] | None = None) -> WebResponse:
+    """Return the answer that leads from a form to a page, so that loading it again repeats nothing."""
+    return WebResponse(303, b"", {"Location": f"{visit.root}{path}", **(headers or {})}, HTML)
+
+
+def _shared(visit: Visit) -> dict[str, Any]:
+    branding, now = visit.services.branding, visit.services.now()
+
+    def ago(moment: datetime) -> str:
+        return time_ago(moment, now)
+
+    return {
+        "visit": visit,
+        "root": visit.root,
+        "branding": branding,
+        "organization": visit.found_organization,
+        "session": visit.found_session,
+        "directory": visit.found_directory,
+        "form_token": visit.key.form_token if visit.key else "",
+        "static": lambda name: f"{visit.root}/{static_path(name, branding.logo)}",
+        "logo": LOGO if branding.logo else "",
+        "ago": ago,
+        "now": now,
+    }

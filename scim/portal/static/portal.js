@@ -1,0 +1,88 @@
+// Copying, times in the reader's zone, the code behind # of a link, and fragments that refresh themselves.
+// Every page does without: forms and links work as they are.
+"use strict";
+(() => {
+  const announcement = document.getElementById("announcement");
+  const announce = (text) => { announcement.textContent = text; };
+
+  // -- Copying ---------------------------------------------------------
+  const copied = async (button) => {
+    const field = document.getElementById(button.dataset.copy);
+    field.select();
+    try {
+      await navigator.clipboard.writeText(field.value);
+    } catch {
+      announce("Copying is not allowed here: the text is selected, copy it with the keyboard.");
+      return;
+    }
+    const label = button.firstChild;
+    label.textContent = "Copied";
+    announce("Copied.");
+    setTimeout(() => { label.textContent = "Copy"; }, 2000);
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) copied(button);
+  });
+
+  // -- Times -------------------------------------------------------------
+  const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  const enhance = (within) => {
+    for (const button of within.querySelectorAll("[data-copy]")) button.hidden = false;
+    for (const element of within.querySelectorAll("time[datetime*=T]")) {
+      const moment = new Date(element.dateTime);
+      element.textContent = short.format(moment);
+      element.title = exact.format(moment);
+    }
+  };
+  enhance(document);
+
+  // -- The link's code: filled into the form, and taken out of the address and the history ----------
+  const code = document.querySelector("[data-code]");
+  if (code && location.hash.length > 1) {
+    code.value = decodeURIComponent(location.hash.slice(1));
+    document.querySelector("[data-code-field]").hidden = true;
+    document.querySelector("[data-code-there]").hidden = false;
+    history.replaceState(null, "", location.pathname);
+  }
+  if (location.search === "?again=1") history.replaceState(null, "", location.pathname + location.hash);
+
+  // -- Fragments: <div data-refresh="address" data-every="seconds"> is replaced while the page is looked at --------
+  const longest = 30 * 60 * 1000;
+  const refresh = async (fragment) => {
+    const response = await fetch(fragment.dataset.refresh, { headers: { "X-Fragment": "1" } });
+    if (!response.ok) throw new Error(String(response.status));
+    const fresh = await response.text();
+    if (fresh === fragment.fresh) return;
+    fragment.fresh = fresh;
+    const parsed = new DOMParser().parseFromString(fresh, "text/html").body;
+    const before = fragment.querySelector("[data-say]");
+    const after = parsed.querySelector("[data-say]");
+    if (before && after && before.dataset.say !== after.dataset.say) announce(after.dataset.say);
+    fragment.replaceChildren(...parsed.childNodes);
+    enhance(fragment);
+  };
+  const keepFresh = (fragment) => {
+    const began = Date.now();
+    const wait = Number(fragment.dataset.every) * 1000;
+    const pause = document.querySelector("[data-pause]");
+    let paused = false;
+    if (pause) {
+      pause.hidden = false;
+      pause.addEventListener("click", () => {
+        paused = !paused;
+        pause.textContent = paused ? "Go on refreshing" : "Pause refreshing";
+      });
+    }
+    const again = async () => {
+      if (Date.now() - began > longest) { announce("The page no longer refreshes itself: load it again."); return; }
+      try {
+        if (!paused && !document.hidden) await refresh(fragment);
+      } catch { /* an outage: what is shown stays, and the next round tries again */ }
+      setTimeout(again, wait);
+    };
+    setTimeout(again, wait);
+  };
+  for (const fragment of document.querySelectorAll("[data-refresh]")) keepFresh(fragment);
+})();

@@ -1,0 +1,219 @@
+"""What the portal refuses, on every page: other organizations' ids, other sites' forms, guesses, and text as markup."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import Any
+
+import pytest
+
+from scim.directories.errors import DirectoryStoreUnavailableError
+from scim.directories.portal_access import SessionKey
+from scim.portal.routing import PAGES
+from scim.portal.visit import Page
+from scim.web import WebRequest
+from tests.portal import SAME_ORIGIN, Browser, open_browser
+from tests.service import ORIGIN, Service
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+pages_with_session = pytest.mark.parametrize(
+    "page", [each for each in PAGES if each.needs_session], ids=lambda page: page.name
+)
+
+
+def path_of(page: Page, **known: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], "unknown"), page.path)
+
+
+def key_of(browser: Browser) -> SessionKey:
+    key = SessionKey.read(browser.cookie)
+    assert key is not None
+    return key
+
+
+async def send(browser: Browser, page: Page, path: str, **headers: str) -> Any:
+    form = {"form_token": key_of(browser).form_token} if page.method == "POST" else None
+    return await browser.send(page.method, path, form, {**SAME_ORIGIN, **headers})
+
+
+@every_page
+async def test_every_answer_forbids_what_the_pages_do_not_need(browser: Browser, page: Page) -> None:
+    for path in (path_of(page), "/nowhere"):
+        shown = await browser.send(page.method, path, {} if page.method == "POST" else None)
+
+        assert {name: shown.headers[name] for name in HEADERS} == HEADERS
+        policy = shown.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; ")
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+
+
+@pages_with_session
+async def test_a_page_needs_a_session_and_tells_no_more_without(browser: Browser, page: Page) -> None:
+    other = Browser(browser.application, browser.meter)
+    for cookie in (
+        "",
+        "guessed",
+        browser.cookie[:-1],
+        browser.cookie[:-1] + ("y" if browser.cookie[-1] == "x" else "x"),
+    ):
+        other.cookie = cookie
+        form = {"form_token": "0" * 64} if page.method == "POST" else None
+        shown = await other.send(page.method, f"{path_of(page)}?again=1", form, SAME_ORIGIN)
+
+        assert shown.status == 401
+        assert "Contoso" not in shown.text
+        assert shown.storage_requests == (1 if SessionKey.read(cookie) else 0)
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if "{directory_id}" in each.path], ids=lambda page: page.name)
+async def test_what_belongs_to_another_organization_does_not_exist(service: Service, page: Page) -> None:
+    own, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
+    theirs = (await foreign.configure()).value("endpoint").rpartition("/")[2]
+
+    unknown = await send(own, page, path_of(page, directory_id=f"dir_{'0' * 32}"))
+    shown = await send(own, page, path_of(page, directory_id=theirs))
+
+    assert (shown.status, unknown.status) == (404, 404)
+    assert shown.html.replace(shown.headers["request-id"], "") == unknown.html.replace(
+        unknown.headers["request-id"], ""
+    )
+    assert shown.storage_requests == unknown.storage_requests
+
+
+async def test_links_and_sessions_of_another_organization_are_not_ended(service: Service) -> None:
+    own, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
+    (use,) = await service.application.portal_access.link_uses(foreign.organization_id)
+    paths = (
+        f"/access/links/{use.link.id}/revoke",
+        f"/access/links/{use.link.id}/sessions/{use.sessions[0].id}/end",
+    )
+    for path in paths:
+        form = {"form_token": key_of(own).form_token}
+        assert (await own.send("POST", path, form, SAME_ORIGIN)).status == 404
+
+    assert (await foreign.get("")).status == 200
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if each.method == "POST"], ids=lambda page: page.name)
+async def test_a_form_of_another_site_or_session_changes_nothing(service: Service, page: Page) -> None:
+    own, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
+    directory = (await own.configure()).value("endpoint").rpartition("/")[2]
+    path = path_of(page, directory_id=directory)
+    right = {"form_token": key_of(own).form_token}
+    origins: list[dict[str, str]] = [
+        {},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site", "origin": ORIGIN},
+    ]
+    for headers in origins:
+        shown = await own.send("POST", path, right, headers)
+        assert (shown.status, shown.storage_requests) == (403, 0)
+    if page.needs_session:
+        for token in ("", "0" * 64, key_of(foreign).form_token, "ü"):
+            assert (await own.send("POST", path, {"form_token": token}, SAME_ORIGIN)).status == 403
+    assert (await own.send("POST", path, right, {"origin": ORIGIN})).status != 403 or page.name in (
+        "redeem",
+        "configure",
+        "rotate",
+    )
+    assert (await foreign.get("")).status == 200
+
+
+async def test_the_id_of_a_new_directory_and_of_a_rotation_must_come_from_the_form(service: Service) -> None:
+    own, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
+    theirs = (await foreign.configure()).value("endpoint").rpartition("/")[2]
+    form = (await own.get("/providers/entra_id")).form("/directories")
+
+    for new_id in (theirs.removeprefix("dir_"), "0" * 32, "", "../x"):
+        assert (await own.submit(form, new_id=new_id)).status == 403
+    directory = (await own.submit(form)).value("endpoint").rpartition("/")[2]
+    rotation = (await own.get(f"/directories/{directory}/tokens")).form("/tokens")
+    for change in ({"rotation": "0" * 32}, {"proof": "0"}, {"overlap": "365"}):
+        assert (await own.submit(rotation, **change)).status == 403
+
+
+async def test_a_visit_from_a_mail_is_repeated_once_by_the_browser_itself(browser: Browser) -> None:
+    cookie, browser.cookie = browser.cookie, ""
+    first = await browser.get("/access")
+    assert (first.status, first.storage_requests) == (200, 0)
+    assert '<meta http-equiv="refresh" content="0; url=/portal/access?again=1">' in first.html
+
+    browser.cookie = cookie
+
+    assert (await browser.get("/access?again=1")).status == 200
+
+
+async def test_text_of_others_is_shown_as_text_on_every_page(service: Service) -> None:
+    browser = await open_browser(service, HOSTILE)
+    shown = await browser.configure(HOSTILE)
+    directory = shown.value("endpoint").rpartition("/")[2]
+    paths = [path_of(page, directory_id=directory, provider="entra_id") for page in PAGES if page.method == "GET"]
+    for path in [*paths, f"/directories/{directory}/guide?source={HOSTILE}", f"/{HOSTILE}", f"?x={HOSTILE}"]:
+        answer = await browser.get(path)
+        assert "<script>alert" not in answer.html
+        assert "<img src=x" not in answer.html
+    assert "<script>alert" not in shown.html
+    assert HOSTILE in (await browser.get("")).text
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if each.needs_session], ids=lambda page: page.name)
+async def test_an_outage_is_a_page_that_says_so_and_not_a_lost_session(browser: Browser, page: Page) -> None:
+    async def fails(*_: Any) -> None:
+        raise DirectoryStoreUnavailableError("connection refused at 10.0.0.4", retry_after=7)
+
+    browser.application.portal_access._store.session = fails  # type: ignore[method-assign, assignment]
+
+    shown = await send(browser, page, path_of(page))
+
+    assert (shown.status, shown.headers["Retry-After"]) == (503, "7")
+    assert "10.0.0.4" not in shown.html
+    assert "again in a minute" in shown.text
+
+
+async def test_a_failure_of_ours_is_a_page_and_a_line_of_the_log(
+    browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(*_: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    browser.application.directories._store.organization = fails  # type: ignore[method-assign, assignment]
+    shown = await browser.get("")
+
+    assert shown.status == 500
+    assert "secret detail" not in shown.html
+    assert shown.headers["request-id"] in shown.text
+    assert "a page failed" in caplog.text
+
+
+async def test_a_form_that_cannot_be_read_is_refused(browser: Browser) -> None:
+    for content_type, body in (("application/json", b"{}"), ("application/x-www-form-urlencoded", b"a" * 65_537)):
+        headers = {**SAME_ORIGIN, "content-type": content_type}
+        web = WebRequest("POST", "/portal/open", {}, headers, body, ORIGIN)
+        assert (await browser.application.portal.answer(web)).status == 400
+
+
+async def test_an_address_takes_its_method_only_and_the_log_names_the_page(
+    browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "scim.requests"):
+        refused = await browser.send("DELETE", "/access")
+        await browser.get("/access")
+    lines = [json.loads(record.message) for record in caplog.records if record.name == "scim.requests"]
+
+    assert (refused.status, refused.headers["Allow"]) == (405, "GET")
+    assert [line["operation"] for line in lines] == ["unknown", "access"]
+    assert (lines[1]["event"], lines[1]["organization_id"]) == ("portal_request", browser.organization_id)
