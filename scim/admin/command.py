@@ -20,6 +20,7 @@ class Command:
 
     noun: str
     verb: str
+    """Empty for a noun that is a command by itself."""
     summary: str
     run: Run
     takes: tuple[Takes, ...] = ()

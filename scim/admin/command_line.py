@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from scim.admin import directories, keys, mappings, organizations, tokens
+from scim.admin import directories, keys, mappings, organizations, portal_links, tokens
 from scim.admin.command import Command
 from scim.admin.deployment import add_deployment_options, deployment_settings
 from scim.admin.result import Result
@@ -30,6 +30,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *tokens.COMMANDS,
     *mappings.COMMANDS,
     *keys.COMMANDS,
+    *portal_links.COMMANDS,
 )
 """Every command, in the order in which help lists them."""
 
@@ -81,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     nouns = parser.add_subparsers(required=True, metavar=" | ".join(dict.fromkeys(each.noun for each in COMMANDS)))
     for noun in dict.fromkeys(each.noun for each in COMMANDS):
         commands = [each for each in COMMANDS if each.noun == noun]
+        if not commands[0].verb:
+            _add(nouns.add_parser(noun, help=commands[0].summary, description=commands[0].summary), commands[0])
+            continue
         verbs = nouns.add_parser(noun, help=", ".join(each.verb for each in commands)).add_subparsers(
             required=True, metavar=" | ".join(each.verb for each in commands)
         )

@@ -25,6 +25,8 @@ class Announcement:
     host_name: str
     data: str
     """Where the data is kept, for a person."""
+    portal_url: str
+    """A link that opens the portal of the organization of the first directory."""
 
     def print_json(self, *, all_directories: bool) -> None:
         """Write one line for a program."""
@@ -32,6 +34,7 @@ class Announcement:
             **self.directories[0].to_json(),
             **self.api.to_json(),
             "base_url": self.base_url,
+            "portal_url": self.portal_url,
             "storage": self.storage,
             "pids": {"app": list(self.app_pids), "azurite": list(self.azurite_pids)},
         }
@@ -51,6 +54,7 @@ Its data is {self.data}.
   Secret Token   {first.token}
   API            {self.api.api_url}
   API key        {self.api.api_key}
+  Portal         {self.portal_url}
 
 Try it:
   curl -H 'Authorization: Bearer {first.token}' '{first.tenant_url}/Users'

@@ -48,6 +48,11 @@ async def open_demo_directory(application: Application, record: DemoRecord, base
     return created
 
 
+async def portal_url(application: Application, access: DirectoryAccess, base_url: str) -> str:
+    """Return a new link to the portal of a directory's organization."""
+    return (await application.portal_access.create_link(access.organization_id)).url(base_url)
+
+
 async def _remembered(directories: DirectoryService, record: DemoRecord) -> Directory | None:
     try:
         return await directories.get_directory(record.get(_RECORDED))

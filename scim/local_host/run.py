@@ -19,7 +19,7 @@ from scim.local_host.announcement import Announcement
 from scim.local_host.api_access import ApiAccess, create_api_access, open_demo_api_access
 from scim.local_host.azurite import Azurite, start_azurite
 from scim.local_host.azurite.install import to_stderr
-from scim.local_host.directories import DirectoryAccess, create_directories, open_demo_directory
+from scim.local_host.directories import DirectoryAccess, create_directories, open_demo_directory, portal_url
 from scim.local_host.host import DevelopmentHost
 from scim.local_host.host_settings import HostSettings, read_host_settings
 from scim.local_host.options import Options
@@ -43,6 +43,7 @@ class _Storage:
 class _Opened:
     directories: Sequence[DirectoryAccess]
     api: ApiAccess
+    portal_url: str
 
 
 def run(options: Options) -> None:
@@ -106,7 +107,9 @@ class _LocalRun:
         service = application()
         try:
             await service.prepare_storage()
-            opened = _Opened(await self._open_directories(service), await self._open_api(service))
+            directories = await self._open_directories(service)
+            portal = await portal_url(service, directories[0], os.environ[PUBLIC_BASE_URL])
+            opened = _Opened(directories, await self._open_api(service), portal)
             if self._uses_core_tools():
                 await self._serve_with_core_tools(opened)
             else:
@@ -161,6 +164,7 @@ class _LocalRun:
             azurite_pids=storage.azurite_pids,
             host_name=host_name,
             data=storage.description,
+            portal_url=opened.portal_url,
         )
         if self._options.port not in (0, self._port):
             to_stderr(f"Port {self._options.port} is in use: {self._port} was taken instead.")

@@ -232,6 +232,19 @@ def test_the_first_key_opens_the_api_until_it_is_revoked(
     assert "no organization" in refused("keys", "create", "a", "--organization", f"org_{'0' * 32}")
 
 
+def test_a_link_to_the_portal_is_made_listed_and_revoked(run: Run, refused: Callable[..., str]) -> None:
+    organization = run("organizations", "create", "Contoso")["id"]
+    made = run("portal-link", organization)
+    assert made["url"].startswith(f"{BASE_URL}/portal/open#scimpl_{organization[4:]}_")
+
+    (listed,) = run("portal-links", "list", organization)["data"]
+    assert (listed["id"], listed["revoked_at"], listed["open_sessions"]) == (made["id"], None, 0)
+    assert run("portal-links", "revoke", organization, made["id"])["status"] == "revoked"
+    assert run("portal-links", "list", organization)["data"][0]["revoked_at"]
+    assert "no link" in refused("portal-links", "revoke", organization, f"lnk_{'0' * 16}")
+    assert "no organization" in refused("portal-link", f"org_{'0' * 32}")
+
+
 def test_what_is_shown_to_people_is_a_table_and_the_secret_once(
     directory: dict[str, Any], organization: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -329,7 +342,7 @@ def test_times_and_spans_are_read_as_people_write_them() -> None:
 
 
 def test_the_reference_lists_the_commands() -> None:
-    expected = [f"| `{each.noun} {each.verb}` | {each.summary} |" for each in COMMANDS]
+    expected = [f"| `{f'{each.noun} {each.verb}'.strip()}` | {each.summary} |" for each in COMMANDS]
 
     lines = document("docs/admin.md").lines
     first = lines.index(expected[0])

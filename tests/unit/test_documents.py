@@ -156,6 +156,7 @@ def test_the_readme_shows_what_a_start_prints(capsys: pytest.CaptureFixture[str]
         azurite_pids=[],
         host_name="our development host (not for production)",
         data="in .local/storage, by Azurite on the ports 10000, 10001, 10002",
+        portal_url=f"{base_url}/portal/open#scimpl_…",
     ).print_text()
 
     assert capsys.readouterr().out.strip() in [block.strip() for block in document("README.md").blocks("")]
