@@ -18,6 +18,7 @@ from scim.settings import Settings
 if TYPE_CHECKING:
     from scim.adapters.tables.background import BackgroundWork
     from scim.directories.api_key_service import ApiKeyService
+    from scim.directories.creation import CreationService
     from scim.directories.deletion import DirectoryDeletion
     from scim.directories.directory import Directory
     from scim.directories.health import Standing
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from scim.directories.token_uses import TokenUses
     from scim.directories.token_watcher import TokenWatcher
     from scim.management.endpoint import ManagementEndpoint
+    from scim.management.idempotency import Idempotency
     from scim.portal.endpoint import PortalEndpoint
     from scim.provisioning.activity_recorder import ActivityRecorder
     from scim.provisioning.endpoint import ProvisioningEndpoint
@@ -86,6 +88,13 @@ class Application(Stores):
             now=self.now,
             new_id=uuid7_hex,
         )
+
+    @cached_property
+    def creations(self) -> CreationService:
+        """What creates organizations and directories under an id that is known beforehand."""
+        from scim.directories.creation import CreationService
+
+        return CreationService(self.directories, self.tokens, self.directory_store, self.secret_store, now=self.now)
 
     @cached_property
     def token_watcher(self) -> TokenWatcher:
@@ -172,6 +181,20 @@ class Application(Stores):
         return Standing(directory, activity, tokens, users, active, groups, waiting_since)
 
     @cached_property
+    def idempotency(self) -> Idempotency:
+        """What keeps POST requests with an Idempotency-Key from making anything twice."""
+        from scim.adapters.tables.claims import TableClaimStore
+        from scim.management.idempotency import Idempotency
+        from scim.resources.identifiers import uuid7_hex
+
+        store = TableClaimStore(self.account.table(DIRECTORIES_TABLE))
+        return Idempotency(store, now=self.now, new_id=uuid7_hex)
+
+    async def forget_old_claims(self) -> int:
+        """Forget what is kept of requests with an Idempotency-Key longer than a day; return how many those were."""
+        return await self.idempotency.forget_old([key.id for key in await self.api_keys.list()])
+
+    @cached_property
     def management(self) -> ManagementEndpoint:
         """The API for the application's backend."""
         from scim.events.organization_feed import OrganizationEventReader
@@ -181,6 +204,7 @@ class Application(Stores):
 
         services = Services(
             directories=self.directories,
+            creations=self.creations,
             tokens=self.tokens,
             keys=self.api_keys,
             store_of=self.resources_of,
@@ -192,7 +216,7 @@ class Application(Stores):
             portal_access=self.portal_access,
             public_base_url=self.settings.public_base_url,
         )
-        return ManagementEndpoint(services, KeyUses(self.api_keys), **self._observed_entries())
+        return ManagementEndpoint(services, KeyUses(self.api_keys), self.idempotency, **self._observed_entries())
 
     @cached_property
     def portal(self) -> PortalEndpoint:

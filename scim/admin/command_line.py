@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -41,6 +42,7 @@ _REFUSED, _CANNOT_DO = 1, USAGE_ERROR
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit code: 0 done, 1 refused, 2 could not be done."""
     options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
     try:
         result = asyncio.run(_run(options))
     except DirectoryBusyError as error:

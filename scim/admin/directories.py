@@ -13,8 +13,7 @@ from scim.admin.values import moment
 from scim.composition import Application
 from scim.directories.directory import Directory, Provider, Status
 from scim.directories.errors import DirectoryNotFoundError
-from scim.management.directories import shown
-from scim.management.tokens import shown as shown_token
+from scim.management.directories import shown, shown_details
 
 _COLUMNS = ("id", "organization_id", "name", "provider", "status", "created_at")
 _AT_ONCE = 16
@@ -63,13 +62,8 @@ async def _create(application: Application, options: Namespace) -> Shown:
 
 async def _show(application: Application, options: Namespace) -> Shown:
     directory = await application.directories.get_directory(options.directory)
-    counts, tokens = await asyncio.gather(application.counts_of(directory), application.tokens.tokens_of(directory))
-    entry = {
-        **_entry(application, directory),
-        "counts": {"users": counts["users"], "active_users": counts["active"], "groups": counts["groups"]},
-        "tokens": [shown_token(token).model_dump(mode="json") for token in tokens],
-    }
-    return Shown(entry)
+    standing = await application.standing_of(directory)
+    return Shown(shown_details(standing, application.settings.public_base_url).model_dump(mode="json"))
 
 
 async def _enable(application: Application, options: Namespace) -> Shown:
@@ -78,6 +72,10 @@ async def _enable(application: Application, options: Namespace) -> Shown:
 
 async def _disable(application: Application, options: Namespace) -> Shown:
     return await _with_status(application, options.directory, "disabled")
+
+
+async def _delete(application: Application, options: Namespace) -> Shown:
+    return Shown(_entry(application, await application.deletion.begin(options.directory)))
 
 
 async def _with_status(application: Application, directory_id: str, status: Status) -> Shown:
@@ -116,9 +114,10 @@ COMMANDS = (
             argument("--expires-at", type=moment, metavar="TIME", help="when its token expires; default: never"),
         ),
     ),
-    Command("directories", "show", "show a directory with counts and tokens", _show, (_DIRECTORY,)),
+    Command("directories", "show", "show a directory with counts, health and tokens", _show, (_DIRECTORY,)),
     Command("directories", "disable", "stop SCIM for a directory within 30 seconds", _disable, (_DIRECTORY,)),
     Command("directories", "enable", "let SCIM in again", _enable, (_DIRECTORY,)),
+    Command("directories", "delete", "delete a directory with all its users and groups", _delete, (_DIRECTORY,)),
     Command(
         "directories",
         "update",

@@ -16,7 +16,7 @@ from scim.directories.organization import MAX_NAME_LENGTH, check_text, is_organi
 
 KeyScope = Literal["read", "write"]
 
-_ID_BYTES = 8
+KEY_NUMBER_LENGTH = 16
 _PREFIX = "scimak_"
 _FORMAT = re.compile(r"scimak_([0-9a-f]{16})_[0-9A-Za-z]{49}", re.ASCII)
 _KEY_ID = re.compile(r"key_[0-9a-f]{16}")
@@ -66,9 +66,12 @@ class ApiKey:
         return hmac.compare_digest(presented, bytes.fromhex(self.digest_hex))
 
 
-def new_key(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> tuple[str, str]:
-    """Return the id and the value of a new key: ``scimak_{16 hex}_{256 bits}{checksum}``."""
-    number = random_bytes(_ID_BYTES).hex()
+def new_key(random_bytes: Callable[[int], bytes] = secrets.token_bytes, number: str | None = None) -> tuple[str, str]:
+    """Return the id and the value of a new key: ``scimak_{16 hex}_{256 bits}{checksum}``.
+
+    :param number: The 16 hex digits, where they are known beforehand.
+    """
+    number = number or random_bytes(KEY_NUMBER_LENGTH // 2).hex()
     body = f"{_PREFIX}{number}_{random_secret(random_bytes)}"
     return f"key_{number}", body + checksum(body)
 

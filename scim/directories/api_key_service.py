@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from scim.directories.api_key import ApiKey, KeyScope, id_in_key, key_digest, new_key
+from scim.directories.api_key import KEY_NUMBER_LENGTH, ApiKey, KeyScope, id_in_key, key_digest, new_key
 from scim.directories.bearer_token import digest
+from scim.directories.creation import Creation
 from scim.directories.errors import InvalidValueError, KeyNotFoundError, OrganizationNotFoundError
 from scim.directories.interfaces import DirectoryStore
 
@@ -22,6 +23,10 @@ class ApiKeyStore(Protocol):
 
     async def add(self, key: ApiKey) -> None:
         """Keep a new key; doing it again changes nothing."""
+        ...
+
+    async def renew(self, key: ApiKey) -> bool:
+        """Give a key that is there another value; return whether there is such a key."""
         ...
 
     async def get(self, key_id: str) -> ApiKey | None:
@@ -68,23 +73,32 @@ class ApiKeyService:
         self._used: dict[str, datetime] = {}
 
     async def create(
-        self, name: str, scope: KeyScope, *, organization_id: str | None = None, expires_at: datetime | None = None
+        self,
+        name: str,
+        scope: KeyScope,
+        *,
+        organization_id: str | None = None,
+        expires_at: datetime | None = None,
+        creation: Creation | None = None,
     ) -> NewApiKey:
         """Return a new key.
 
+        :param creation: Under which id; a key that an earlier attempt made is given another value.
         :raises InvalidValueError: When a field is malformed, or the expiry is past.
         :raises OrganizationNotFoundError: When the organization does not exist.
         """
         now = self._now()
         if expires_at is not None and expires_at <= now:
             raise InvalidValueError("expires_at", "give a time in the future, or leave it out")
-        key_id, value = new_key(self._random_bytes)
+        number = creation.id[-KEY_NUMBER_LENGTH:] if creation else None
+        key_id, value = new_key(self._random_bytes, number)
         key = ApiKey(
             key_id, name.strip(), scope, now, value[-4:], key_digest(value), organization_id, expires_at=expires_at
         )
         if organization_id is not None and await self._directories.organization(organization_id) is None:
             raise OrganizationNotFoundError(organization_id)
-        await self._store.add(key)
+        if creation is None or not creation.is_repeated or not await self._store.renew(key):
+            await self._store.add(key)
         return NewApiKey(key, value)
 
     async def list(self, organization_id: str | None = None) -> Sequence[ApiKey]:

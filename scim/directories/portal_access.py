@@ -44,6 +44,8 @@ class PortalLink:
     """Where the portal leads back to."""
     revoked_at: datetime | None = None
     last_used: datetime | None = None
+    creation_id: str | None = None
+    """The creation that made it, so that another attempt at it finds what was never shown."""
 
     def is_valid(self, at: datetime) -> bool:
         """Tell whether the link opens the portal at a time."""

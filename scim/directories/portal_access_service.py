@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from scim.directories.creation import Creation
 from scim.directories.errors import InvalidValueError, LinkNotFoundError
 from scim.directories.interfaces import DirectoryReader
 from scim.directories.portal_access import (
@@ -95,9 +96,11 @@ class PortalAccessService:
         expires_at: datetime | None = None,
         directory_id: str | None = None,
         return_url: str | None = None,
+        creation: Creation | None = None,
     ) -> NewPortalLink:
         """Return a new link.
 
+        :param creation: Under which it is made; a link of an earlier attempt, whose code nobody knows, is revoked.
         :raises InvalidValueError: When a value is not accepted.
         :raises OrganizationNotFoundError: When the organization does not exist.
         """
@@ -114,6 +117,9 @@ class PortalAccessService:
         )
         if directory_id is not None:
             await self._require_directory(organization_id, directory_id)
+        if creation is not None:
+            await self._revoke_earlier(organization_id, creation)
+            link = replace(link, creation_id=creation.id)
         await self._store.add_link(link)
         return NewPortalLink(link, code)
 
@@ -136,6 +142,13 @@ class PortalAccessService:
         now = self._now()
         if await self._store.update_link(organization_id, link_id, lambda use: use.revoked(now)) is None:
             raise LinkNotFoundError(link_id)
+
+    async def _revoke_earlier(self, organization_id: str, creation: Creation) -> None:
+        if not creation.is_repeated:
+            return
+        for use in await self._store.link_uses(organization_id):
+            if use.link.creation_id == creation.id:
+                await self.revoke_link(organization_id, use.link.id)
 
     async def redeem(self, text: str) -> SessionKey | None:
         """Return the key of a new session for a code or a whole link, or None where it opens nothing.

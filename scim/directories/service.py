@@ -75,13 +75,16 @@ class DirectoryService:
         self._random_bytes = random_bytes
         self._data_account = data_account
 
-    async def create_organization(self, name: str, external_id: str | None = None) -> Organization:
+    async def create_organization(
+        self, name: str, external_id: str | None = None, *, creation_id: str | None = None
+    ) -> Organization:
         """Return a new organization.
 
+        :param creation_id: 32 hex digits for its id, where they are known beforehand.
         :raises InvalidValueError: When the name or the external id is blank or too long.
         :raises OrganizationExistsError: When another organization has the external id.
         """
-        organization = Organization(f"org_{self._new_id()}", name.strip(), external_id, self._now())
+        organization = Organization(f"org_{creation_id or self._new_id()}", name.strip(), external_id, self._now())
         await self._store.create_organization(organization)
         return organization
 

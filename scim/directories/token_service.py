@@ -127,7 +127,7 @@ class TokenService:
         begun = await self._change(directory_id, lambda old: begin_rotation(old, intent, now, force=force))
         for record in begun.tokens:
             if record.rotation == intent.rotation and record.version:
-                return NewToken(begun, record, await self._shown_again(begun, record), repeated=True)
+                return NewToken(begun, record, await self.token_again(begun, record.version), repeated=True)
         version = await self._store_value(begun, token, intent)
         confirmed = await self._directories.update_directory(
             directory_id, lambda old: confirm_rotation(old, intent.fingerprint, version, self._now(), overlap)
@@ -135,6 +135,14 @@ class TokenService:
         (record,) = (each for each in confirmed.tokens if each.version == version)
         await self.tell(confirmed)
         return NewToken(confirmed, record, token)
+
+    async def token_again(self, directory: Directory, version: str) -> str | None:
+        """Return the value of a token once more; None when it has ended or was made more than ten minutes ago."""
+        now = self._now()
+        for record in directory.tokens:
+            if record.version == version and record.is_valid(now) and now - record.created < SHOWN_AGAIN_WITHIN:
+                return await self._secrets.get(directory.secret_name, version)
+        return None
 
     async def revoke(self, directory_id: str, version: str) -> Directory:
         """Return the directory with a token revoked: refused everywhere within 30 s, and disabled in the store.
@@ -225,11 +233,6 @@ class TokenService:
     async def _change(self, directory_id: str, change: Callable[[Directory], Directory]) -> Directory:
         await self._watch_list.watch(directory_id)
         return await self._directories.update_directory(directory_id, change)
-
-    async def _shown_again(self, directory: Directory, record: TokenRecord) -> str | None:
-        if record.state != "active" or self._now() - record.created >= SHOWN_AGAIN_WITHIN:
-            return None
-        return await self._secrets.get(directory.secret_name, record.version)
 
     async def _store_value(self, directory: Directory, token: str, intent: TokenRecord) -> str:
         try:

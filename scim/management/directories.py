@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,7 +13,7 @@ from scim.directories.health import Standing
 from scim.management import tokens
 from scim.management.mappings import MappingAnswer, Mappings, read_mappings, shown_mappings
 from scim.management.models import Answer, Body, ListQuery, Page
-from scim.management.operation import Call, Operation
+from scim.management.operation import Call, Operation, Secret
 from scim.management.organizations import Name
 from scim.management.tokens import TokenAnswer
 
@@ -76,7 +77,9 @@ class DirectoryDetails(DirectoryAnswer):
 class NewDirectoryAnswer(DirectoryAnswer):
     """A directory just created, with its token, which is shown this once."""
 
-    token: str
+    token: str | None = Field(
+        description="Null when the request was repeated too late to show the token again: rotate it."
+    )
 
 
 class NewDirectory(Body):
@@ -99,10 +102,14 @@ async def create_directory(call: Call) -> NewDirectoryAnswer:
     """Return a new directory with its token."""
     body: NewDirectory = call.body
     mappings = read_mappings(body.attribute_mappings)
-    made = await call.services.directories.create_directory(
-        call.organization.id, name=body.name, provider=body.provider, mappings=mappings
+    made = await call.services.creations.create_directory(
+        call.creation, call.organization.id, name=body.name, provider=body.provider, mappings=mappings
     )
     return NewDirectoryAnswer(**_shown(call, made.directory).model_dump(), token=made.token)
+
+
+async def _token_again(call: Call, answer: Mapping[str, Any]) -> str | None:
+    return await call.services.creations.token_again(answer["id"])
 
 
 async def list_directories(call: Call) -> DirectoryList:
@@ -115,10 +122,14 @@ async def list_directories(call: Call) -> DirectoryList:
 
 async def get_directory(call: Call) -> DirectoryDetails:
     """Return a directory with its counts, how it stands, and what is told of its tokens."""
-    standing = await call.services.standing_of(call.directory)
+    return shown_details(await call.services.standing_of(call.directory), call.base_url)
+
+
+def shown_details(standing: Standing, base_url: str) -> DirectoryDetails:
+    """Return a directory and how it stands, as the API shows it to callers who reach the service at a base URL."""
     health, last = standing.health(datetime.now(UTC)), standing.activity.last
     return DirectoryDetails(
-        **_shown(call, call.directory).model_dump(),
+        **shown(standing.directory, base_url).model_dump(),
         counts=_counts(standing),
         health=HealthAnswer(state=health.state, reason=health.reason),
         last_request_at=last.request,
@@ -190,6 +201,7 @@ OPERATIONS = (
         body=NewDirectory,
         status=201,
         problems=(409,),
+        secret=Secret("token", _token_again),
     ),
     Operation(
         "list_directories",

@@ -15,6 +15,7 @@ from scim.directories.directory import Directory
 from scim.directories.errors import DirectoryDeletingError
 from scim.directories.organization import Organization
 from scim.json_body import read_json_body
+from scim.management import idempotency
 from scim.management.key_uses import KeyUses
 from scim.management.openapi import openapi_document
 from scim.management.operation import Call, Operation, Services
@@ -48,6 +49,7 @@ class ManagementEndpoint:
 
     services: Services
     key_uses: KeyUses
+    idempotency: idempotency.Idempotency
     begin_entry: BeginEntry = begin_entry
 
     async def answer(self, web: WebRequest) -> WebResponse:
@@ -87,8 +89,13 @@ class ManagementEndpoint:
             found_organization=organization,
             found_directory=directory,
         )
-        answer = await operation.answer(call)
-        return _answer(operation, answer)
+        return await self._outcome(call, web.headers.get(idempotency.HEADER))
+
+    async def _outcome(self, call: Call, idempotency_key: str | None) -> WebResponse:
+        if idempotency_key is None or call.operation.method != "POST":
+            return _answer(call.operation, await call.operation.answer(call))
+        outcome = await self.idempotency.outcome(call, idempotency_key.strip())
+        return WebResponse(outcome.status, outcome.body.encode(), content_type="application/json")
 
     async def _authenticated(self, authorization: str) -> ApiKey:
         scheme, _, value = authorization.strip().partition(" ")

@@ -10,7 +10,7 @@ from pydantic import Field
 from scim.directories.api_key import ApiKey
 from scim.directories.errors import KeyNotFoundError
 from scim.management.models import Answer, Body, ListQuery, Page, Time
-from scim.management.operation import Call, Operation
+from scim.management.operation import Call, Operation, never_again
 from scim.management.organizations import Name
 from scim.management.problems import forbidden
 
@@ -38,7 +38,7 @@ class KeyList(Page[KeyAnswer]):
 class NewKeyAnswer(KeyAnswer):
     """An API key just made, with its value, which is shown this once."""
 
-    key: str
+    key: str | None = Field(description="Null when the request was repeated: revoke the key and make another.")
 
 
 class NewKey(Body):
@@ -57,7 +57,11 @@ async def create_key(call: Call) -> NewKeyAnswer:
     if own is not None and body.organization_id != own:
         raise forbidden("This API key is limited to one organization and can only make keys of that organization.")
     made = await call.services.keys.create(
-        body.name, body.scope, organization_id=body.organization_id, expires_at=body.expires_at
+        body.name,
+        body.scope,
+        organization_id=body.organization_id,
+        expires_at=body.expires_at,
+        creation=call.creation,
     )
     return NewKeyAnswer(**shown(made.key).model_dump(), key=made.value)
 
@@ -104,6 +108,7 @@ OPERATIONS = (
         NewKeyAnswer,
         body=NewKey,
         status=201,
+        secret=never_again("key"),
     ),
     Operation("list_keys", "GET", "keys", "read", "List API keys", list_keys, "1", KeyList, ListQuery),
     Operation("revoke_key", "DELETE", "keys/{key_id}", "write", "Revoke an API key", revoke_key, "3", status=204),

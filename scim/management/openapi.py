@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from scim.management.idempotency import LONGEST_KEY
 from scim.management.models import ProblemDetails, Query
 from scim.management.operation import Operation
 
@@ -27,6 +28,14 @@ _PROBLEMS = {
     422: "Values are not accepted.",
     500: "A failure of the service.",
     503: "Out of service for the moment; see Retry-After.",
+}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Any text of the caller's. Sent again with the same request within 24 hours, the request makes "
+    "nothing twice and is answered as before; 409 while it is under way, 422 with another request.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
 }
 _ALWAYS = (401, 403, 404, 405, 422, 500, 503)
 
@@ -71,7 +80,11 @@ def _described(operation: Operation, references: _References) -> Mapping[str, An
         "operationId": operation.id,
         "summary": operation.summary,
         "description": f"Needs a key of scope {operation.scope}.",
-        "parameters": [*_path_parameters(operation.path), *_query_parameters(operation.query)],
+        "parameters": [
+            *_path_parameters(operation.path),
+            *_query_parameters(operation.query),
+            *([_IDEMPOTENCY_KEY] if operation.method == "POST" else []),
+        ],
         "responses": _responses(operation, references),
     }
     if operation.body:
@@ -109,4 +122,6 @@ def _problems(operation: Operation) -> list[int]:
     statuses = {*_ALWAYS, *operation.problems}
     if operation.body:
         statuses |= {400, 413, 415}
+    if operation.method == "POST":
+        statuses.add(409)
     return sorted(statuses)

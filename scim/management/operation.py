@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from scim.directories.api_key import ApiKey, KeyScope
 from scim.directories.api_key_service import ApiKeyService
+from scim.directories.creation import Creation, CreationService
 from scim.directories.deletion import DirectoryDeletion
 from scim.directories.directory import Directory
 from scim.directories.health import Standing
@@ -20,6 +21,7 @@ from scim.directories.token_service import TokenService
 from scim.events.organization_feed import DirectoryFeed, OrganizationEventReader
 from scim.management.cursors import not_of_this_list, open_cursor, seal
 from scim.management.models import ListMetadata, Query
+from scim.resources.identifiers import uuid7_hex
 from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
 
@@ -31,6 +33,7 @@ class Services:
     """What operations stand on."""
 
     directories: DirectoryService
+    creations: CreationService
     tokens: TokenService
     keys: ApiKeyService
     deletion: DirectoryDeletion
@@ -42,6 +45,24 @@ class Services:
     organization_events: OrganizationEventReader
     portal_access: PortalAccessService
     public_base_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A field of an answer that is shown once, and not kept with the answer."""
+
+    field: str
+    again: Callable[[Call, Mapping[str, Any]], Awaitable[str | None]]
+    """Gives it for a request that is repeated, of the call and the kept answer; None when it is not shown again."""
+
+
+def never_again(field: str) -> Secret:
+    """Return a field that cannot be shown again: only its hash is kept."""
+
+    async def unknown(_call: Call, _answer: Mapping[str, Any]) -> None:
+        return None
+
+    return Secret(field, unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +87,7 @@ class Operation:
     """The statuses it can be answered with beside those that every operation has."""
     of_deleted: bool = False
     """Whether it is answered for a directory that is being deleted, too."""
+    secret: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,8 @@ class Call:
     """Of the operation's body model."""
     base_url: str
     """Scheme and host under which callers reach the service."""
+    creation: Creation = field(default_factory=lambda: Creation(uuid7_hex()))
+    """Under which id it creates what it creates."""
     found_organization: Organization | None = None
     found_directory: Directory | None = None
 

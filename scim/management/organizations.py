@@ -58,7 +58,7 @@ async def create_organization(call: Call) -> OrganizationAnswer:
     if call.key.organization_id is not None:
         raise forbidden("This API key is limited to one organization and cannot create another.")
     body: NewOrganization = call.body
-    return shown(await call.services.directories.create_organization(body.name, body.external_id))
+    return shown(await call.services.creations.create_organization(call.creation, body.name, body.external_id))
 
 
 async def list_organizations(call: Call) -> OrganizationList:

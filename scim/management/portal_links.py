@@ -9,7 +9,7 @@ from pydantic import Field
 
 from scim.directories.portal_access import LinkUse, PortalLink
 from scim.management.models import Answer, Body, ListQuery, Page, Time
-from scim.management.operation import Call, Operation
+from scim.management.operation import Call, Operation, never_again
 
 
 class PortalLinkAnswer(Answer):
@@ -37,7 +37,7 @@ class PortalLinkList(Page[ListedPortalLink]):
 class NewPortalLinkAnswer(PortalLinkAnswer):
     """A link just made, with its address, which is shown this once."""
 
-    url: str
+    url: str | None = Field(description="Null when the request was repeated: revoke the link and make another.")
 
 
 class NewPortalLink(Body):
@@ -54,7 +54,11 @@ async def create_portal_link(call: Call) -> NewPortalLinkAnswer:
     """Return a new link to the portal of an organization."""
     body: NewPortalLink = call.body
     made = await call.services.portal_access.create_link(
-        call.organization.id, expires_at=body.expires_at, directory_id=body.directory_id, return_url=body.return_url
+        call.organization.id,
+        expires_at=body.expires_at,
+        directory_id=body.directory_id,
+        return_url=body.return_url,
+        creation=call.creation,
     )
     return NewPortalLinkAnswer(**_form(made.link), url=made.url(call.base_url))
 
@@ -100,6 +104,7 @@ OPERATIONS = (
         NewPortalLinkAnswer,
         body=NewPortalLink,
         status=201,
+        secret=never_again("url"),
     ),
     Operation(
         "list_portal_links",

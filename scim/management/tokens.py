@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -12,7 +13,7 @@ from scim.directories.token import NewToken, Token
 from scim.directories.token_changes import DEFAULT_OVERLAP, LONGEST_OVERLAP
 from scim.directories.token_service import LONGEST_ROTATION_ID
 from scim.management.models import Answer, Body, ListQuery, Page, Time
-from scim.management.operation import Call, Operation
+from scim.management.operation import Call, Operation, Secret
 
 
 class TokenAnswer(Answer):
@@ -73,9 +74,13 @@ async def rotate_token(call: Call) -> NewTokenAnswer:
         overlap=timedelta(seconds=body.overlap_seconds),
         expires_at=body.expires_at,
         force=body.force,
-        rotation_id=body.rotation_id,
+        rotation_id=body.rotation_id or call.creation.id,
     )
     return shown_once(made)
+
+
+async def _token_again(call: Call, answer: Mapping[str, Any]) -> str | None:
+    return await call.services.tokens.token_again(call.directory, answer["version"])
 
 
 async def revoke_token(call: Call) -> None:
@@ -124,6 +129,7 @@ OPERATIONS = (
         body=Rotation,
         status=201,
         problems=(409,),
+        secret=Secret("token", _token_again),
     ),
     Operation(
         "revoke_token", "DELETE", f"{_ALL}/{{version}}", "write", "Revoke a token", revoke_token, "8", status=204

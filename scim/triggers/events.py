@@ -21,5 +21,6 @@ async def sweep(timer: TimerRequest) -> None:
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 17 3 * * *")
 async def retention(timer: TimerRequest) -> None:
-    """Delete feed rows and log entries that are older than the retention."""
+    """Delete feed rows, log entries and claims of requests that are older than their retention."""
     await application().background.forget_what_is_old()
+    await application().forget_old_claims()

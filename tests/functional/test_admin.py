@@ -97,18 +97,20 @@ def in_application(action: Callable[[Application], Any]) -> Any:
 
 
 def test_an_organization_is_created_found_renamed_and_deleted(run: Run, refused: Callable[..., str]) -> None:
-    made = run("organizations", "create", "Contoso", "--external-id", "c-1")
+    made = run("organizations", "create", "Contoso", "--external-id", "admin-1")
 
-    assert run("organizations", "list", "--external-id", "c-1")["data"] == [made]
+    assert run("organizations", "list", "--external-id", "admin-1")["data"] == [made]
     assert made["id"] in [each["id"] for each in run("organizations", "list")["data"]]
     assert run("organizations", "rename", made["id"], "Contoso Ltd")["name"] == "Contoso Ltd"
     assert run("organizations", "show", made["id"])["name"] == "Contoso Ltd"
-    assert refused("organizations", "create", "Other", "--external-id", "c-1").startswith("the external id belongs to")
+    assert refused("organizations", "create", "Other", "--external-id", "admin-1").startswith(
+        "the external id belongs to"
+    )
 
     assert run("organizations", "delete", made["id"]) == {"id": made["id"], "status": "deleted"}
 
     assert refused("organizations", "show", made["id"]) == f"there is no organization {made['id']!r}"
-    assert run("organizations", "list", "--external-id", "c-1")["data"] == []
+    assert run("organizations", "list", "--external-id", "admin-1")["data"] == []
 
 
 def test_an_organization_with_directories_is_not_deleted(
@@ -137,6 +139,15 @@ def test_a_directory_is_created_listed_updated_disabled_and_enabled(
     assert shown["counts"] == {"users": 0, "active_users": 0, "groups": 0}
     assert [token["state"] for token in shown["tokens"]] == ["current"]
     assert made["token"] not in json.dumps(shown)
+
+
+def test_a_directory_is_deleted(run: Run, directory: dict[str, Any], refused: Callable[..., str]) -> None:
+    deleted = run("directories", "delete", directory["id"])
+
+    assert deleted["status"] == "deleting"
+    shown = run("directories", "show", directory["id"])
+    assert (shown["deletion"]["removed_rows"], shown["counts"]) == (0, None)
+    assert "being deleted" in refused("directories", "enable", directory["id"])
 
 
 def test_a_token_is_rotated_and_revoked(run: Run, directory: dict[str, Any], refused: Callable[..., str]) -> None:

@@ -14,6 +14,7 @@ from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE
 from scim.directories.activity import LastTimes, Load, Seen
 from scim.resources.identifiers import new_resource_id
 from scim.resources.provisioning_log import Finding, ProvisioningLogEntry
+from tests.api import ApiClient
 from tests.documents import document
 from tests.fakes.memory_table import MemoryTable
 from tests.service import ScimClient, add_members
@@ -22,7 +23,7 @@ REFERENCE = document("docs/storage.md")
 USER, GROUP = "usr_" + "0" * 32, "grp_" + "0" * 32
 OTHERS = {"group": GROUP, "member": USER, "operation id": "0" * 32, "number": "0" * 20}
 SAMPLES = [{**OTHERS, "id": any_id, "first id": any_id} for any_id in (USER, GROUP)]
-PARTITIONS = {"dir_": "directory id", "org_": "organization id"}
+PARTITIONS = {"dir_": "directory id", "org_": "organization id", "idem": "`idem|{key id}`"}
 HASH = "0" * 40
 CHUNK = re.compile(r"d\d+")
 
@@ -43,7 +44,10 @@ async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> No
     organization = await scim.application.directories.create_organization("Contoso", "contoso")
     link = await scim.application.portal_access.create_link(organization.id)
     await scim.application.portal_access.redeem(link.code)
-    await scim.application.api_keys.create("backend", "read")
+    made = await scim.application.api_keys.create("backend", "write")
+    api = ApiClient(scim.application, made.value, scim.meter)
+    assert (await api.post("organizations", {"name": "Fabrikam"}, idempotency_key="first")).status == 201
+    await scim.application.management.key_uses.close()
     await scim.application.token_watcher.watch()
     table = scim.application.account.table(DIRECTORIES_TABLE)
     assert isinstance(table, MemoryTable)

@@ -36,6 +36,10 @@ class TableApiKeyStore:
             except RowExistsError:
                 return  # ids are never used twice: the answer of an earlier attempt was lost
 
+    async def renew(self, key: ApiKey) -> bool:
+        """Give a key that is there another value; return whether there is such a key."""
+        return await self._merge(key.id, {"digest": key.digest_hex, "last_four": key.last_four})
+
     async def get(self, key_id: str) -> ApiKey | None:
         """Return a key, or None. One storage request; none for what has not the form of an id."""
         if not is_key_id(key_id):

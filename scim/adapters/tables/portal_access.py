@@ -143,6 +143,7 @@ def _link_values(link: PortalLink) -> dict[str, Value]:
         return_url=link.return_url,
         revoked_at=_text(link.revoked_at),
         last_used=_text(link.last_used),
+        creation=link.creation_id,
     )
 
 
@@ -158,6 +159,7 @@ def _link(organization_id: str, row: Row) -> PortalLink:
         return_url=values.get("return_url"),
         revoked_at=_time(values.get("revoked_at")),
         last_used=_time(values.get("last_used")),
+        creation_id=values.get("creation"),
     )
 
 
