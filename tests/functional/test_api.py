@@ -44,24 +44,6 @@ async def test_every_operation_needs_a_key_of_its_scope(api: ApiClient, operatio
     assert (refused.status == 403) == (operation.scope == "write")
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [each for each in OPERATIONS if "_id}" in each.path and "key_id" not in each.path],
-    ids=lambda each: each.id,
-)
-async def test_what_belongs_to_another_organization_does_not_exist(api: ApiClient, operation: Any) -> None:
-    own, foreign = await api.new_organization(), await api.new_organization()
-    limited = await api.with_key("write", own)
-    made = await api.application.directories.create_directory(foreign, name="Entra", provider="entra_id")
-
-    unknown = await limited.send(operation.method, path_of(operation.path), {})
-    known = path_of(operation.path, organization_id=foreign, directory_id=made.directory.id)
-    answer = await limited.send(operation.method, known, {})
-
-    assert (answer.status, answer.json) == (404, unknown.json)
-    assert answer.headers.keys() == unknown.headers.keys() == {"request-id"}
-
-
 async def test_a_revoked_or_expired_key_opens_nothing(api: ApiClient) -> None:
     keys = api.application.api_keys
     made = await keys.create("soon", "read", expires_at=keys._now() + timedelta(seconds=30))
