@@ -103,9 +103,11 @@ class Stores:
 
     def partition_of(self, directory: Directory) -> Partition:
         """Return the partition that holds a directory's resources."""
+        from scim.adapters.tables.mapped_attributes import MappedAttributes
         from scim.adapters.tables.partition import Partition
 
-        return Partition(self.account.table(RESOURCES_TABLE), directory.id, directory.organization_id)
+        table = self.account.table(RESOURCES_TABLE)
+        return Partition(table, directory.id, directory.organization_id, MappedAttributes.of(directory))
 
     def resources_of(self, directory: Directory) -> ResourceStore:
         """Return the users and groups of a directory."""

@@ -50,7 +50,12 @@ class Application(Stores):
         from scim.resources.identifiers import uuid7_hex
 
         return DirectoryService(
-            self.directory_store, self.secret_store, self.organization_feed, now=self.now, new_id=uuid7_hex
+            self.directory_store,
+            self.secret_store,
+            self.organization_feed,
+            now=self.now,
+            new_id=uuid7_hex,
+            ask=self.relay_requests.ask,
         )
 
     @cached_property
@@ -241,6 +246,7 @@ class Application(Stores):
     def background(self) -> BackgroundWork:
         """What queue and timer triggers run."""
         from scim.adapters.tables.background import BackgroundWork
+        from scim.adapters.tables.mapping_changes import MappingChanges
 
         return BackgroundWork(
             self.directory_store,
@@ -249,6 +255,7 @@ class Application(Stores):
             self.tokens.settle,
             self.directories.announce,
             self.deletion.proceed,
+            MappingChanges(self.directory_store, self.partition_of, self.relay_requests.ask, self.now).proceed,
             self.organization_feed,
             self.provisioning_log_store,
             self.portal_access.forget_ended,

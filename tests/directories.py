@@ -7,14 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scim.adapters.tables import keys
+from scim.adapters.tables.mapped_attributes import MappedAttributes
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.resource_store import TableResourceStore
 from scim.adapters.tables.table import Row, Value, delete, insert, merge
+from scim.directories.attribute_mapping import AttributeMapping
 from scim.resources.identifiers import begin_operation, new_resource_id
 from scim.resources.membership import Member, MembershipChange
 from scim.resources.schema import GROUP_URN, USER_URN
 from scim.resources.stored_document import StoredDocument
 from tests.fakes.memory_table import MemoryTable
+
+MATCHING = MappedAttributes((AttributeMapping("boss_of", "title", matching=True),), 1, ("title",))
+"""The mappings of the directory: title is a matching attribute."""
 
 
 @dataclass(slots=True)
@@ -26,7 +31,7 @@ class FilledDirectory:
     store: TableResourceStore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.partition = Partition(self.table, "dir_1", "org_1")
+        self.partition = Partition(self.table, "dir_1", "org_1", MATCHING)
         self.store = TableResourceStore(self.partition, lambda _: None)
 
     async def user(self, user_name: str, **attributes: Any) -> StoredDocument:

@@ -12,6 +12,7 @@ from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory_events import DirectoryEvent
 from scim.directories.errors import InvalidValueError
+from scim.directories.mapping_job import MappingJob
 from scim.directories.organization import MAX_NAME_LENGTH, check_text
 
 Provider = Literal["entra_id", "okta", "generic_scim"]
@@ -66,6 +67,10 @@ class Directory:
     """What the organization's feed has not been told yet."""
     deletion: Deletion | None = None
     """Of a directory that is being deleted: how far that is."""
+    mapping_job: MappingJob | None = None
+    """How far the last change of the mappings is; None when all users are as the mappings say."""
+    matching_ready: tuple[str, ...] = ()
+    """The paths of the matching mappings by which all users are found."""
 
     def __post_init__(self) -> None:
         """Refuse a malformed name, provider or number of mappings."""

@@ -14,6 +14,7 @@ from typing import Any
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Deletion, Directory, Status
 from scim.directories.directory_events import DirectoryEvent, DirectoryEventType
+from scim.directories.mapping_job import MappingJob, matching_paths, next_job
 
 MAX_NAMED = 20
 """How many mappings an event names of those that came, went or changed; all can be read through the API."""
@@ -47,6 +48,8 @@ class DirectoryChange:
         )
         if new == old:
             return old
+        if new.mapping_revision != old.mapping_revision:
+            new = _with_job(old, new, now)
         return replace(new, changed=now, untold=(*old.untold, *_events(old, new, now, new_id)))
 
     def _mappings(self, old: tuple[AttributeMapping, ...]) -> tuple[AttributeMapping, ...]:
@@ -65,6 +68,29 @@ def without_events(directory: Directory, told: Iterable[DirectoryEvent]) -> Dire
 def created_event(directory: Directory, event_id: str) -> DirectoryEvent:
     """Return the event of a new directory."""
     return _event(directory, "directory.created", directory.created, event_id)
+
+
+def _with_job(old: Directory, new: Directory, now: datetime) -> Directory:
+    before, after = old.attribute_mappings, new.attribute_mappings
+    ready = tuple(path for path in old.matching_ready if path in matching_paths(after))
+    job = next_job(old.mapping_job, old.mapping_revision, before, after, now)
+    return replace(new, mapping_job=job, matching_ready=ready)
+
+
+def note_examined(directory: Directory, job: MappingJob) -> Directory:
+    """Return the directory with a job as far as it has come, unless other mappings have taken its place."""
+    current = directory.mapping_job
+    if current is None or current.revision != job.revision or job.after <= current.after:
+        return directory
+    return replace(directory, mapping_job=job)
+
+
+def end_job(directory: Directory, job: MappingJob) -> Directory:
+    """Return the directory with a job at its end, unless other mappings have taken its place."""
+    if directory.mapping_job is None or directory.mapping_job.revision != job.revision:
+        return directory
+    ready = tuple(sorted(matching_paths(directory.attribute_mappings)))
+    return replace(directory, mapping_job=None, matching_ready=ready)
 
 
 def begin_deletion(directory: Directory, now: datetime) -> Directory:

@@ -20,6 +20,7 @@ from scim.directories.errors import (
     SecretStoreError,
 )
 from scim.directories.interfaces import DirectoriesPage, DirectoryPage, DirectoryStore, OrganizationPage, SecretStore
+from scim.directories.mapping_job import matching_paths
 from scim.directories.organization import Organization
 from scim.directories.organization_events import OrganizationEvents
 from scim.directories.token_changes import activate, check_expiry
@@ -58,6 +59,7 @@ class DirectoryService:
         *,
         now: Callable[[], datetime],
         new_id: Callable[[], str],
+        ask: Callable[[str], None] = lambda _directory_id: None,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         data_account: str = DEFAULT_DATA_ACCOUNT,
     ) -> None:
@@ -65,6 +67,7 @@ class DirectoryService:
 
         :param now: The time, in UTC.
         :param new_id: A fresh UUIDv7 as 32 hex digits.
+        :param ask: Asks for what a change of mappings leaves to do, and does not wait; the sweep follows in any case.
         :param data_account: The storage account that new directories are placed in.
         """
         self._store = store
@@ -72,6 +75,7 @@ class DirectoryService:
         self._events = events
         self._now = now
         self._new_id = new_id
+        self._ask = ask
         self._random_bytes = random_bytes
         self._data_account = data_account
 
@@ -210,6 +214,8 @@ class DirectoryService:
         changed = await self._store.update_directory(
             directory_id, lambda old: change.apply(old, self._now(), self._new_id)
         )
+        if changed.mapping_job is not None:
+            self._ask(changed.id)
         return await self.announce(changed)
 
     async def announce(self, directory: Directory) -> Directory:
@@ -286,6 +292,7 @@ class DirectoryService:
             tokens=(record_of(token, now),),
             attribute_mappings=mappings,
             data_account=self._data_account,
+            matching_ready=tuple(sorted(matching_paths(mappings))),
         )
         return token, replace(directory, untold=(created_event(directory, self._new_id()),))
 

@@ -20,6 +20,8 @@ class Event:
     data: dict[str, Any]
     changed: tuple[str, ...] = ()
     previous_attributes: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    """``mapping`` where not the resource changed but what its directory maps; then the names are the profile's."""
 
     def as_json(self, operation: Operation, directory_id: str, organization_id: str) -> dict[str, Any]:
         """Return the event as it is stored and sent, with an id of its own and the operation's time."""
@@ -33,4 +35,4 @@ class Event:
         }
         if self.changed:
             event |= {"changed": list(self.changed), "previous_attributes": self.previous_attributes}
-        return event
+        return {**event, "reason": self.reason} if self.reason else event

@@ -29,7 +29,11 @@ def rendered_event(directory: Directory, event: Mapping[str, Any]) -> dict[str, 
     profile = _attributes(directory, kind, resource)
     identity = {"id": resource["id"], "directory_id": directory.id, "organization_id": directory.organization_id}
     rendered["data"] = {kind: {**identity, **profile}}
-    if "changed" in event and "omitted" not in event:
+    if "changed" not in event or "omitted" in event:
+        return rendered
+    if event.get("reason") == "mapping":
+        rendered |= {name: event[name] for name in ("changed", "previous_attributes")}
+    else:
         before = _attributes(directory, kind, _document_before(resource, event))
         changed = sorted(name for name, value in profile.items() if value != before[name])
         rendered |= {"changed": changed, "previous_attributes": {name: before[name] for name in changed}}

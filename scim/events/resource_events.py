@@ -40,6 +40,12 @@ def updated_events(name: str, before: Document, after: Document) -> list[Event]:
     return events
 
 
+def mapping_events(document: Document, before: Mapping[str, Any]) -> list[Event]:
+    """Return the event of a user whose custom attributes are others because its directory's mappings are."""
+    previous = {"custom_attributes": dict(before)}
+    return [Event("user.updated", {"resource": dict(document)}, ("custom_attributes",), previous, reason="mapping")]
+
+
 def changed_attributes(before: Document, after: Document) -> tuple[str, ...]:
     """Return the names of the top-level attributes and extension URNs that differ, in alphabetical order."""
     return tuple(

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from scim.directories.directory import Deletion, Directory, is_directory_id
 from scim.directories.health import Standing
+from scim.directories.mapping_job import MappingJob
 from scim.management import tokens
 from scim.management.mappings import MappingAnswer, Mappings, read_mappings, shown_mappings
 from scim.management.models import Answer, Body, ListQuery, Page
@@ -29,6 +30,14 @@ class DeletionAnswer(Answer):
     removed_rows: int = Field(description="How many rows of it are gone; a user has four or more.")
 
 
+class MappingChangeAnswer(Answer):
+    """How far a change of the mappings has come with the users that were there before."""
+
+    started_at: datetime
+    examined_users: int
+    updated_users: int = Field(description="How many of them have an event, since their custom attributes differ.")
+
+
 class DirectoryAnswer(Answer):
     """A connection of an organization to an identity provider."""
 
@@ -42,6 +51,9 @@ class DirectoryAnswer(Answer):
     mapping_revision: int
     created_at: datetime
     updated_at: datetime
+    mapping_change: MappingChangeAnswer | None = Field(
+        description="How far the last change of the mappings is; null when it is through."
+    )
     deletion: DeletionAnswer | None = Field(description="How far its deletion is; null while it is not deleted.")
 
 
@@ -171,6 +183,7 @@ def shown(directory: Directory, base_url: str) -> DirectoryAnswer:
         mapping_revision=directory.mapping_revision,
         created_at=directory.created,
         updated_at=directory.changed,
+        mapping_change=_mapping_change(directory.mapping_job),
         deletion=_deletion(directory.deletion),
     )
 
@@ -178,6 +191,12 @@ def shown(directory: Directory, base_url: str) -> DirectoryAnswer:
 async def delete_directory(call: Call) -> DirectoryAnswer:
     """Return a directory whose deletion has begun: it is refused at once, and removed in the background."""
     return _shown(call, await call.services.deletion.begin(call.directory.id))
+
+
+def _mapping_change(job: MappingJob | None) -> MappingChangeAnswer | None:
+    if job is None:
+        return None
+    return MappingChangeAnswer(started_at=job.started, examined_users=job.examined, updated_users=job.updated)
 
 
 def _deletion(deletion: Deletion | None) -> DeletionAnswer | None:

@@ -15,6 +15,8 @@ from scim.resources.profile import PROFILE_NAMES
 from scim.resources.schema import ENTERPRISE_URN, ResourceSchema
 
 _NEVER_MAPPED = frozenset({"schemas", "id", "meta", "password", "groups", "members"})
+MAX_MATCHING = 5
+"""How many mappings of a directory may be matching."""
 _TEXT_TYPES = frozenset({"string", "reference"})
 
 
@@ -28,6 +30,7 @@ def require_valid_mappings(mappings: Sequence[AttributeMapping]) -> None:
     schemas = directory_schemas(tuple(mappings))
     for mapping in mappings:
         _require_attribute(mapping, schemas.user if mapping.resource == "User" else schemas.group)
+    _require_indexable([mapping for mapping in mappings if mapping.matching])
 
 
 def _refuse(mapping: AttributeMapping, field: str, sentence: str) -> InvalidValueError:
@@ -68,6 +71,17 @@ def _require_attribute(mapping: AttributeMapping, schema: ResourceSchema) -> Non
         raise _refuse(mapping, "path", "this attribute cannot be mapped")
     _require_type(mapping, resolved)
     _require_number(mapping, resolved)
+
+
+def _require_indexable(matching: Sequence[AttributeMapping]) -> None:
+    """Refuse matching mappings of what no lookup row can be made of; each is one more row of every user."""
+    for mapping in matching[MAX_MATCHING:]:
+        raise _refuse(mapping, "matching", f"at most {MAX_MATCHING} mappings of a directory may be matching")
+    for mapping in matching:
+        if mapping.resource != "User":
+            raise _refuse(mapping, "matching", "only attributes of users may be matching")
+        if mapping.type not in _TEXT_TYPES or mapping.multi_valued or "[" in mapping.path:
+            raise _refuse(mapping, "matching", "only an attribute with one value, which is text, may be matching")
 
 
 _HOW_TO_NAME = (

@@ -27,6 +27,10 @@ class StoredDocument:
     """The ids of the last 8 operations on the document's row, by which a write recognises itself."""
     members_etag: str = ""
     """The state of a group's version row."""
+    announced: int = 0
+    """Of a user: the revision of the mappings under which an event told of it last, as far as mappings go."""
+    matching: tuple[str, ...] = ()
+    """Of a user: the hashes of attributes and values by which lookup rows lead to it."""
 
     def document(self) -> dict[str, Any]:
         """Return a fresh copy of the document."""

@@ -48,6 +48,7 @@ async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> No
     api = ApiClient(scim.application, made.value, scim.meter)
     assert (await api.post("organizations", {"name": "Fabrikam"}, idempotency_key="first")).status == 201
     await scim.application.management.key_uses.close()
+    await scim.application.directories.update_directory(scim.directory.id, mappings=())
     await scim.application.token_watcher.watch()
     table = scim.application.account.table(DIRECTORIES_TABLE)
     assert isinstance(table, MemoryTable)

@@ -14,6 +14,7 @@ from scim.adapters.tables.consistency.repairs import repair_directory
 from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.deletions import CLEARING, LEAVING
 from scim.adapters.tables.feed import read_feed
+from scim.adapters.tables.mapped_attributes import value_hash
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import Int64
 from scim.events.feed import FeedCursor
@@ -42,7 +43,7 @@ class Sample:
 async def sample() -> Sample:
     directory = FilledDirectory(MemoryTable(page_size=7, empty_pages=1))
     work = [{"type": "work", "value": "anna@example.com"}, {"type": "home", "value": "anna@example.net"}]
-    anna = (await directory.user("Anna@example.com", externalId="a-1", emails=work)).id
+    anna = (await directory.user("Anna@example.com", title="Boss", externalId="a-1", emails=work)).id
     ben = (await directory.user("ben@example.com", active=False)).id
     nested = (await directory.group("Nested", ben)).id
     team = (await directory.group("Team", anna, nested, externalId="g-1")).id
@@ -91,7 +92,7 @@ async def a_group_name_lookup_is_gone(at: Sample) -> list[tuple[str, str]]:
 
 @mended
 async def all_other_lookups_are_gone(at: Sample) -> list[tuple[str, str]]:
-    lookups = [key for prefix in ("w|", "x|", "y|") for key in at.directory.keys(prefix)]
+    lookups = [key for prefix in ("w|", "x|", "y|", "z|") for key in at.directory.keys(prefix)]
     await at.directory.drop(*lookups)
     return [("missing_lookup", key) for key in lookups]
 
@@ -123,6 +124,7 @@ async def lookups_lead_to_values_that_documents_have_not(at: Sample) -> list[tup
         (f"{keys.work_email_range('other')[0]}{at.anna}", at.anna),
         (f"{keys.external_id_range('User', 'other')[0]}{at.anna}", at.anna),
         (f"{keys.external_id_range('Group', 'other')[0]}{at.team}", at.team),
+        (f"{keys.matching_range(value_hash('title', 'other'))[0]}{at.anna}", at.anna),
     ]
     for key, resource_id in added:
         await at.directory.put(key, id=resource_id)
@@ -174,7 +176,8 @@ async def a_row_says_of_active_what_its_document_does_not(at: Sample) -> list[tu
 
 @mended
 async def a_user_document_is_gone(at: Sample) -> list[tuple[str, str]]:
-    lookups = [keys.user_name("anna@example.com"), *at.directory.keys("w|"), *at.directory.keys("x|")]
+    others = [key for prefix in ("w|", "x|", "z|") for key in at.directory.keys(prefix)]
+    lookups = [keys.user_name("anna@example.com"), *others]
     await at.directory.drop(keys.document(at.anna))
     return [
         *(("dangling_membership", keys.membership(group, at.anna)) for group in sorted([at.team, at.gone])),

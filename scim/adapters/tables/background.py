@@ -40,6 +40,8 @@ class BackgroundWork:
     """Tells the organization's feed what it has not been told of a directory."""
     proceed_with_deletion: Callable[[Directory], Awaitable[None]]
     """Goes on with the deletion of a directory."""
+    proceed_with_mappings: Callable[[Directory], Awaitable[None]]
+    """Goes on with bringing changed mappings to users."""
     organization_feed: TableOrganizationFeed
     provisioning_log: ProvisioningLogStore
     forget_links: Callable[[str], Awaitable[None]]
@@ -53,6 +55,8 @@ class BackgroundWork:
             return
         if directory.deletion is None:
             await self._catch_up(directory)
+            with storage_scope(_SECONDS_PER_DIRECTORY):
+                await self.proceed_with_mappings(directory)
             return
         with storage_scope(_SECONDS_PER_DIRECTORY):
             await self.proceed_with_deletion(directory)
@@ -125,6 +129,7 @@ class BackgroundWork:
             await self.announce(directory)
             await self.settle_tokens(directory)
             await self._catch_up(directory)
+            await self.proceed_with_mappings(directory)
 
     async def _forget_events(self, reference: DirectoryReference) -> None:
         directory = await self.directories.directory(reference.directory_id)

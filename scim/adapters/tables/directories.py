@@ -3,6 +3,7 @@
 | PartitionKey | RowKey | holds |
 |---|---|---|
 | directory id | ``directory`` | the directory |
+| | ``mappings|{revision}`` | earlier mappings, while a change of them is on its way through the users |
 | organization id | ``o`` | the organization |
 | | ``d|{directory}`` | that the directory is one of the organization's |
 | ``organizations`` | ``o|{organization}`` | entry in the list of organizations, with copies of name and external id |
@@ -28,6 +29,8 @@ from scim.adapters.tables.directory_rows import (
     LIST_PARTITION,
     directory_of,
     directory_values,
+    mappings_of,
+    mappings_values,
     reference_of,
     reference_values,
 )
@@ -38,10 +41,12 @@ from scim.adapters.tables.table import (
     RowChangedError,
     RowExistsError,
     RowMissingError,
+    TransactionRefusedError,
     delete,
     insert,
     merge,
 )
+from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory, DirectoryReference, is_directory_id
 from scim.directories.errors import (
     DirectoryBusyError,
@@ -52,7 +57,7 @@ from scim.directories.errors import (
 from scim.directories.interfaces import DirectoriesPage, DirectoryPage
 from scim.directories.organization import is_organization_id
 
-_DIRECTORY = "directory"
+_DIRECTORY, _FORMER = "directory", "mappings|"
 
 
 class TableDirectoryStore(TableOrganizations):
@@ -120,10 +125,22 @@ class TableDirectoryStore(TableOrganizations):
             if old.deletion is not None and not deleting:
                 raise DirectoryDeletingError(directory_id)
             new = change(old)
-            if new == old or await self._replaced(row, new):
+            if new == old or await self._replaced(row, old, new):
                 return new
             await pause(attempt)
         raise DirectoryBusyError(directory_id)
+
+    async def former_mappings(self, directory_id: str, revision: int) -> tuple[AttributeMapping, ...] | None:
+        """Return the mappings of an earlier revision, or None when they are not kept any more. One storage request."""
+        with outages():
+            row = await self._table.read(directory_id, _former(revision))
+        return mappings_of(row.values) if row else None
+
+    async def forget_mappings(self, directory_id: str, before: int) -> None:
+        """Delete the mappings of earlier revisions; doing it again changes nothing."""
+        with outages():
+            rows = await read_rows(self._table, directory_id, (_FORMER, _former(before)))
+            await delete_rows(self._table, directory_id, [row.key for row in rows])
 
     async def forget_directory(self, directory: Directory) -> None:
         """Delete what is left of a directory: the entry by which sweeps find it last."""
@@ -183,11 +200,17 @@ class TableDirectoryStore(TableOrganizations):
         except RowExistsError:
             return  # ids are never used twice: the answer of an earlier attempt was lost
 
-    async def _replaced(self, row: Row, new: Directory) -> bool:
-        write = merge(_DIRECTORY, directory_values(new), row.etag)
+    async def _replaced(self, row: Row, old: Directory, new: Directory) -> bool:
+        writes = [merge(_DIRECTORY, directory_values(new), row.etag)]
+        if new.mapping_job is not None and new.mapping_job.revision == old.mapping_revision + 1:
+            writes.append(insert(_former(old.mapping_revision), mappings_values(old.attribute_mappings)))
         with outages():
             try:
-                await self._table.commit(new.id, [write])
-            except (RowChangedError, RowMissingError):
+                await self._table.commit(new.id, writes)
+            except TransactionRefusedError:
                 return False
         return True
+
+
+def _former(revision: int) -> str:
+    return f"{_FORMER}{revision:010d}"

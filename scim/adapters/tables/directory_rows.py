@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Deletion, Directory, DirectoryReference
 from scim.directories.directory_events import DirectoryEvent
 from scim.directories.errors import DirectoryBusyError, InvalidValueError
+from scim.directories.mapping_job import MappingJob
 from scim.directories.organization import Organization
 from scim.resources.comparison_key import comparison_hash
 
@@ -43,14 +44,11 @@ def organization_of(organization_id: str, values: Mapping[str, Any]) -> Organiza
 
 
 def directory_values(directory: Directory) -> dict[str, Value]:
-    """Return the properties of a directory. The mappings' JSON is split, since a property holds 32,768 units.
+    """Return the properties of a directory.
 
     :raises InvalidValueError: When the mappings do not fit.
     :raises DirectoryBusyError: When too much is to be told already.
     """
-    mappings = _json(mapping.to_json() for mapping in directory.attribute_mappings)
-    if len(mappings) > MAX_MAPPINGS_UNITS:
-        raise InvalidValueError("attribute_mappings", "are too long together: shorten descriptions, or give fewer")
     untold = _json(event.to_json() for event in directory.untold)
     if len(untold) > MAX_UNTOLD_UNITS:
         raise DirectoryBusyError(directory.id)
@@ -62,18 +60,37 @@ def directory_values(directory: Directory) -> dict[str, Value]:
         "created": directory.created.isoformat(),
         "changed": directory.changed.isoformat(),
         "tokens": _json(token.to_json() for token in directory.tokens),
-        **_parts("mappings", mappings),
+        **mappings_values(directory.attribute_mappings),
         "mapping_revision": directory.mapping_revision,
         "data_account": directory.data_account,
         "cursor_secret": directory.cursor_secret,
         **_parts("untold", untold),
         "deletion": json.dumps(directory.deletion and directory.deletion.to_json()),
+        "mapping_job": json.dumps(directory.mapping_job and directory.mapping_job.to_json()),
+        "matching_ready": json.dumps(directory.matching_ready),
     }
+
+
+def mappings_values(mappings: Sequence[AttributeMapping]) -> dict[str, Value]:
+    """Return the properties that hold mappings. Their JSON is split, since a property holds 32,768 units.
+
+    :raises InvalidValueError: When they do not fit.
+    """
+    text = _json(mapping.to_json() for mapping in mappings)
+    if len(text) > MAX_MAPPINGS_UNITS:
+        raise InvalidValueError("attribute_mappings", "are too long together: shorten descriptions, or give fewer")
+    return _parts("mappings", text)
+
+
+def mappings_of(values: Mapping[str, Any]) -> tuple[AttributeMapping, ...]:
+    """Return the mappings of their properties."""
+    return tuple(map(AttributeMapping.from_json, json.loads(_joined("mappings", values))))
 
 
 def directory_of(directory_id: str, values: Mapping[str, Any]) -> Directory:
     """Return the directory of its properties."""
-    organization_id, deletion = values["organization"], json.loads(values["deletion"])
+    organization_id = values["organization"]
+    deletion, job = json.loads(values["deletion"]), json.loads(values["mapping_job"])
     return Directory(
         id=directory_id,
         organization_id=organization_id,
@@ -83,7 +100,7 @@ def directory_of(directory_id: str, values: Mapping[str, Any]) -> Directory:
         created=datetime.fromisoformat(values["created"]),
         changed=datetime.fromisoformat(values["changed"]),
         tokens=tuple(map(TokenRecord.from_json, json.loads(values["tokens"]))),
-        attribute_mappings=tuple(map(AttributeMapping.from_json, json.loads(_joined("mappings", values)))),
+        attribute_mappings=mappings_of(values),
         mapping_revision=values["mapping_revision"],
         data_account=values["data_account"],
         cursor_secret=values["cursor_secret"],
@@ -92,6 +109,8 @@ def directory_of(directory_id: str, values: Mapping[str, Any]) -> Directory:
             for form in json.loads(_joined("untold", values))
         ),
         deletion=Deletion.from_json(deletion) if deletion else None,
+        mapping_job=MappingJob.from_json(job) if job else None,
+        matching_ready=tuple(json.loads(values["matching_ready"])),
     )
 
 

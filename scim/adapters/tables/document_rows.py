@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.table import MAX_TEXT_UNITS, Row, Value
@@ -68,7 +69,11 @@ def document_values(text: str, operation: Operation, *, created: str, before: Se
 
 def stored_user(row: Row) -> StoredDocument:
     """Return the user of a ``u|`` row."""
-    return _stored("User", row, str(row.values["version"]), str(row.values["modified"]), "")
+    stored = _stored("User", row, str(row.values["version"]), str(row.values["modified"]), "")
+    announced, matching = row.values.get("announced"), row.values.get("matching")
+    if not announced and not matching:
+        return stored
+    return replace(stored, announced=int(str(announced or 0)), matching=tuple(str(matching or "").split()))
 
 
 def stored_group(row: Row, version: Row) -> StoredDocument:

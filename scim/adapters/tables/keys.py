@@ -6,7 +6,7 @@ ends a range over everything that begins with a prefix.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scim.resources.comparison_key import comparison_hash
@@ -116,6 +116,16 @@ def work_email_range(text: str) -> tuple[str, str]:
     """Return the range of the users with a work e-mail address."""
     prefix = f"w|{comparison_hash(text)}"
     return f"{prefix}|", f"{prefix}}}"
+
+
+def matching_range(value_hash: str) -> tuple[str, str]:
+    """Return the range of the users with a value of a matching attribute, given as the hash of both."""
+    return f"z|{value_hash}|", f"z|{value_hash}}}"
+
+
+def matching(value_hashes: Iterable[str], user_id: str) -> tuple[str, ...]:
+    """Return the lookup keys of a user by values of matching attributes."""
+    return tuple(matching_range(value_hash)[0] + user_id for value_hash in value_hashes)
 
 
 def lookups(name: ResourceName, resource_id: str, body: Mapping[str, Any]) -> tuple[str, ...]:

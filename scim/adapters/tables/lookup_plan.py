@@ -7,15 +7,18 @@ from typing import Literal
 
 from scim2_models.path import AttrPath, CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator, ValuePath
 
+from scim.adapters.tables.mapped_attributes import attribute_name
+from scim.resources.document_values import resolve_attribute
 from scim.resources.schema import ResourceSchema
 
-LookupKind = Literal["id", "user_name", "group_name", "external_id", "work_email", "member", "group"]
+LookupKind = Literal["id", "user_name", "group_name", "external_id", "work_email", "matching", "member", "group"]
 _CHEAPEST_FIRST: tuple[LookupKind, ...] = (
     "id",
     "user_name",
     "group_name",
     "external_id",
     "work_email",
+    "matching",
     "member",
     "group",
 )
@@ -41,19 +44,25 @@ class Lookup:
 
     kind: LookupKind
     value: str
+    attribute: str = ""
+    """Of a matching attribute: its name."""
 
 
-def plan_lookups(node: FilterNode, schema: ResourceSchema) -> tuple[Lookup, ...] | None:
+def plan_lookups(
+    node: FilterNode, schema: ResourceSchema, searchable: frozenset[str] = frozenset()
+) -> tuple[Lookup, ...] | None:
     """Return lookups whose results together hold every match of a filter, or None when only a scan does.
 
     A lookup ``and`` anything is a lookup; lookups joined by ``or`` are their union. Entra's matching queries
     (userName, externalId, work e-mail, displayName) and reference checks (id and members) all have one.
+
+    :param searchable: The attributes with lookup rows of the directory's own, by name.
     """
     if isinstance(node, LogicalExpr):
-        plans = [plan_lookups(term, schema) for term in node.terms]
+        plans = [plan_lookups(term, schema, searchable) for term in node.terms]
         return _cheapest(plans) if node.op is LogicalOperator.and_ else _union(plans)
     if isinstance(node, Comparison):
-        return _of_comparison(node, schema)
+        return _of_comparison(node, schema, searchable)
     return _of_value_path(node) if isinstance(node, ValuePath) else None
 
 
@@ -75,11 +84,16 @@ def _union(plans: list[tuple[Lookup, ...] | None]) -> tuple[Lookup, ...] | None:
     return tuple(union)
 
 
-def _of_comparison(node: Comparison, schema: ResourceSchema) -> tuple[Lookup, ...] | None:
-    if node.op is not CompareOperator.eq or not isinstance(node.value, str) or not _is_core(node.attr_path, schema):
+def _of_comparison(node: Comparison, schema: ResourceSchema, searchable: frozenset[str]) -> tuple[Lookup, ...] | None:
+    if node.op is not CompareOperator.eq or not isinstance(node.value, str):
         return None
-    kind = (_USER_LOOKUPS if schema.name == "User" else _GROUP_LOOKUPS).get(_name(node.attr_path))
-    return (Lookup(kind, node.value),) if kind else None
+    kinds = _USER_LOOKUPS if schema.name == "User" else _GROUP_LOOKUPS
+    kind = kinds.get(_name(node.attr_path)) if _is_core(node.attr_path, schema) else None
+    if kind is not None:
+        return (Lookup(kind, node.value),)
+    resolved = resolve_attribute(schema, node.attr_path) if searchable and schema.name == "User" else None
+    name = attribute_name(resolved) if resolved else ""
+    return (Lookup("matching", node.value, name),) if name in searchable else None
 
 
 def _is_core(path: AttrPath, schema: ResourceSchema) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from scim.adapters.tables import keys
 from scim.adapters.tables.groups import read_group
 from scim.adapters.tables.lookup_plan import Lookup, compared_references
+from scim.adapters.tables.mapped_attributes import value_hash
 from scim.adapters.tables.memberships import read_groups_of
 from scim.adapters.tables.partition import Partition, in_parallel
 from scim.adapters.tables.unfinished import visible_groups
@@ -57,14 +58,24 @@ async def _ids(partition: Partition, name: ResourceName, lookup: Lookup) -> list
         case "user_name" | "group_name":
             row = await partition.read((keys.user_name if name == "User" else keys.group_name)(value))
             return [str(row.values["id"])] if row else []
-        case "external_id":
-            return await _last_ids(partition, keys.external_id_range(name, value))
-        case "work_email":
-            return await _last_ids(partition, keys.work_email_range(value))
-        case "group":
-            return await _last_ids(partition, keys.member_range(value)) if _is_ours(value) else []
         case "member":
             return [group_id async for group_id in read_groups_of(partition, value)] if _is_ours(value) else []
+        case "group" if not _is_ours(value):
+            return []
+    return await _last_ids(partition, _key_range(name, lookup))
+
+
+def _key_range(name: ResourceName, lookup: Lookup) -> tuple[str, str]:
+    """Return the range of the lookup rows of a value that several resources may have."""
+    match lookup.kind:
+        case "external_id":
+            return keys.external_id_range(name, lookup.value)
+        case "work_email":
+            return keys.work_email_range(lookup.value)
+        case "matching":
+            return keys.matching_range(value_hash(lookup.attribute, lookup.value))
+        case _:
+            return keys.member_range(lookup.value)
 
 
 def _is_ours(resource_id: str) -> bool:

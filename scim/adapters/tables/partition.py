@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import TypeVar
 
+from scim.adapters.tables.mapped_attributes import NO_MAPPINGS, MappedAttributes
 from scim.adapters.tables.table import (
     MAX_TRANSACTION_WRITES,
     Row,
@@ -43,6 +44,8 @@ class Partition:
     table: Table
     directory_id: str
     organization_id: str
+    attributes: MappedAttributes = NO_MAPPINGS
+    """The mappings that changes are made under."""
 
     async def read(self, key: str, *, select: Sequence[str] = ()) -> Row | None:
         """Return a row or None. One storage request."""

@@ -65,7 +65,9 @@ async def _look_up(partition: Partition, search: Search, matcher: Matcher, *, ma
     """
     if search.filter is None:
         return None
-    plans = {schema.name: plan_lookups(search.filter, schema) for schema in search.schemas}
+    plans = {
+        schema.name: plan_lookups(search.filter, schema, partition.attributes.searchable) for schema in search.schemas
+    }
     found = []
     for name in _names(search):
         plan = plans[name]

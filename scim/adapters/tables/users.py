@@ -6,13 +6,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.document_rows import document_values, joined_text, stored_user
+from scim.adapters.tables.document_rows import document_values, stored_user
+from scim.adapters.tables.mapped_attributes import NO_MAPPINGS, MappedAttributes, matching_values
 from scim.adapters.tables.memberships import unknown_member_of
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
+    Row,
     RowExistsError,
     TransactionRefusedError,
+    Value,
     Write,
     delete,
     insert,
@@ -38,21 +41,25 @@ async def create_user(partition: Partition, document: dict[str, Any], operation:
     :raises ValueTakenError: When another user has the userName.
     """
     user_id = str(document["id"])
-    inserts = user_inserts(document, operation)
+    inserts = user_inserts(document, operation, partition.attributes)
     tally = Tally(users=1, active=int(is_active(document)), created=user_id)
     outbox = outbox_insert(partition, operation, created_events("User", document), tally)
     etags = await _commit_create(partition, [*inserts, outbox], user_id)
     # The document is the last but two: anchor and outbox row follow it.
-    text, etag, time = joined_text(inserts[-2].values), etags[-3], operation.time
-    return StoredDocument("User", user_id, text, operation.id, time, time, etag, (operation.id,))
+    return stored_user(Row(inserts[-2].key, etags[-3], inserts[-2].values))
 
 
-def user_inserts(document: dict[str, Any], operation: Operation) -> list[Write]:
+def user_inserts(
+    document: dict[str, Any], operation: Operation, attributes: MappedAttributes = NO_MAPPINGS
+) -> list[Write]:
     """Return the writes that store a user's own rows; its lookup rows first, so that a taken userName is told first."""
     user_id = str(document["id"])
     values = _user_values(document_text(document), document, operation, operation.time, ())
+    found_by = matching_values(attributes, document)
+    values |= mapping_values(attributes.revision, found_by)
     return [
         *(insert(key, {"id": user_id}) for key in _lookups(user_id, document)),
+        *(insert(key, {"id": user_id}) for key in keys.matching(found_by, user_id)),
         insert(keys.document(user_id), values),
         insert(keys.anchor(user_id), {}),
     ]
@@ -72,6 +79,12 @@ def _user_values(
         **document_values(text, operation, created=created, before=before),
         "active": is_active(document),
     }
+
+
+def mapping_values(announced: int, found_by: Iterable[str]) -> dict[str, Value]:
+    """Return the properties of a user that depend on the mappings; what is empty is absent."""
+    values: dict[str, Value] = {"announced": announced, "matching": " ".join(found_by)}
+    return {name: value for name, value in values.items() if value}
 
 
 async def _commit_create(partition: Partition, writes: list[Write], user_id: str) -> list[str]:
@@ -98,8 +111,12 @@ async def replace_user(
     """
     old = before.document()
     text = document_text(after)
-    removed, added = moved_lookups(keys.lookups("User", before.id, old), _lookups(before.id, after))
+    found_by = matching_values(partition.attributes, after)
+    removed, added = moved_lookups(
+        user_lookups(before, old), (*_lookups(before.id, after), *keys.matching(found_by, before.id))
+    )
     values = _user_values(text, after, operation, before.created, before.operations)
+    values |= mapping_values(before.announced, found_by)
     tally = Tally(active=int(is_active(after)) - int(is_active(old)))
     writes = [
         replace(keys.document(before.id), values, before.etag),
@@ -108,8 +125,12 @@ async def replace_user(
         outbox_insert(partition, operation, updated_events("User", old, after), tally),
     ]
     etag = await commit_replace(partition, writes, before.id, operation, "userName")
-    operations = tuple(str(values["operations"]).split())
-    return StoredDocument("User", before.id, text, operation.id, before.created, operation.time, etag, operations)
+    return stored_user(Row(keys.document(before.id), etag, values))
+
+
+def user_lookups(user: StoredDocument, document: dict[str, Any]) -> tuple[str, ...]:
+    """Return the keys of all lookup rows that a stored user has."""
+    return (*keys.lookups("User", user.id, document), *keys.matching(user.matching, user.id))
 
 
 def moved_lookups(before: Iterable[str], after: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -150,6 +171,6 @@ def user_removal(
     return [
         delete(keys.document(user.id), user.etag),
         delete(keys.anchor(user.id), anchor_etag),
-        *(delete(key) for key in keys.lookups("User", user.id, document)),
+        *(delete(key) for key in user_lookups(user, document)),
         outbox_insert(partition, operation, events, tally),
     ]

@@ -34,6 +34,16 @@ def readable_document(name: ResourceName, row: Row) -> dict[str, Any] | None:
     return body if isinstance(unique, str) and unique and has_emails else None
 
 
+def lookups_of(name: ResourceName, row: Row, body: dict[str, Any]) -> tuple[str, ...]:
+    """Return the keys of the lookup rows that a document's row accounts for: by its document, or by its own word.
+
+    Which attributes are matching the directory's mappings say; the row keeps by which of them it is found.
+    """
+    resource_id = keys.last_id(row.key)
+    found_by = str(row.values.get("matching", "")).split()
+    return (*keys.lookups(name, resource_id, body), *keys.matching(found_by, resource_id))
+
+
 def is_readable_index_row(row: Row) -> bool:
     """Tell whether a row of head, page map or outbox holds the numbers that are added up."""
     match kind_of(row.key):

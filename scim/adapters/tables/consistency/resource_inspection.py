@@ -8,7 +8,7 @@ from typing import Any
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.finding import LOOKS, Finding, steady_rows, touch
-from scim.adapters.tables.consistency.readable import readable_document
+from scim.adapters.tables.consistency.readable import lookups_of, readable_document
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.partition import Partition
@@ -36,7 +36,7 @@ async def inspect_resource(partition: Partition, document_key: str) -> list[Find
     for _ in range(LOOKS):
         row = await partition.read(document_key)
         body = readable_document(_name(resource_id), row) if row else None
-        lookups = keys.lookups(_name(resource_id), resource_id, body) if body else ()
+        lookups = lookups_of(_name(resource_id), row, body) if row and body else ()
         own = [document_key, keys.anchor(resource_id), keys.group_version(resource_id)]
         rows = await steady_rows(partition, [*own, *lookups])
         if rows is None or _etag(rows.get(document_key)) != _etag(row):
@@ -87,7 +87,7 @@ def _wrong_active(resource: _Resource) -> Iterator[Finding]:
 
 
 async def _lookups(partition: Partition, resource: _Resource) -> AsyncIterator[Finding]:
-    for key in keys.lookups(_name(resource.id), resource.id, resource.body):
+    for key in lookups_of(_name(resource.id), resource.row, resource.body):
         row, values = resource.rows.get(key), {"id": resource.id}
         if row is None:
             violation = Violation("missing_lookup", key, f"{resource.id} is not found by a value it has.")
@@ -113,7 +113,7 @@ async def _may_have(partition: Partition, resource_id: str, lookup: str) -> bool
     if name is None or row is None:
         return False
     body = readable_document(name, row)
-    return body is None or lookup in keys.lookups(name, resource_id, body)
+    return body is None or lookup in lookups_of(name, row, body)
 
 
 async def inspect_lookup(partition: Partition, key: str) -> list[Finding]:
@@ -136,7 +136,7 @@ async def inspect_lookup(partition: Partition, key: str) -> list[Finding]:
         if document is None:
             return [_foreign(lookup, f"The lookup row leads to {owner}, which does not exist.")]
         body = readable_document(name, document)
-        if body is not None and key not in keys.lookups(name, owner, body):
+        if body is not None and key not in lookups_of(name, document, body):
             return [_foreign(lookup, f"The lookup row leads to {owner}, which does not have the value.")]
         return []
     return []

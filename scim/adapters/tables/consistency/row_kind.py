@@ -36,7 +36,7 @@ _FORMS: Final[dict[RowKind, str]] = {
     "reverse": rf"r\|{_ANY}\|{_GROUP}",
     "unfinished": rf"t\|{_ANY}",
     "name": rf"[nd]\|{_HASH}",
-    "lookup": rf"(?:[xw]\|{_HASH}\|{_USER}|y\|{_HASH}\|{_GROUP})",
+    "lookup": rf"(?:z\|{_HASH}\|{_HASH}\|{_USER}|[xw]\|{_HASH}\|{_USER}|y\|{_HASH}\|{_GROUP})",
 }
 _KEY = re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in _FORMS.items()), re.ASCII)
 

@@ -13,6 +13,7 @@ from scim.adapters.tables.consistency.readable import (
     has_readable_events,
     is_late,
     is_readable_index_row,
+    lookups_of,
     readable_document,
 )
 from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
@@ -21,7 +22,7 @@ from scim.adapters.tables.table import Row
 from scim.resources.identifiers import ResourceName, resource_name_of
 from scim.resources.profile import is_active
 
-_ENDS: Final = ("", "e", "f", "g", "m", "n", "r", "t", "u", "w", "x", "y", "~")
+_ENDS: Final = ("", "e", "f", "g", "m", "n", "r", "t", "u", "w", "x", "y", "z", "~")
 """Where the kinds of rows begin: shorter ranges are cheaper to read page by page, and nothing lies outside of them."""
 _LARGE_ROWS: Final = ("e", "f")
 _LARGE_ROWS_PAGE: Final = 200
@@ -120,7 +121,7 @@ class DirectoryWalk:
         active = is_active(body) if name == "User" and body else column
         if body is None or active is not column:
             self._suspect(row)
-        for key in keys.lookups(name, resource_id, body) if body else ():
+        for key in lookups_of(name, row, body) if body else ():
             self._ledger.state(f"{key}={resource_id}")
         if self._counting is not None:
             self._counting.add(name, resource_id, active=active)
