@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scim.directories.activity import ActivityStore
     from scim.directories.directory import Directory
     from scim.directories.interfaces import SecretStore, WatchList
+    from scim.directories.token_uses import TokenUses
     from scim.events.feed import FeedCursor, FeedPage
     from scim.resources.interfaces import ResourceStore
     from scim.resources.provisioning_log import ProvisioningLogStore
@@ -93,6 +95,18 @@ class Stores:
         from scim.adapters.tables.token_rows import TableWatchList
 
         return TableWatchList(self.account.table(DIRECTORIES_TABLE))
+
+    @cached_property
+    def token_uses(self) -> TokenUses:
+        """What keeps when tokens were last used."""
+        from scim.adapters.tables.token_rows import TableTokenUses
+        from scim.directories.token_uses import TokenUses
+
+        return TokenUses(TableTokenUses(self.account.table(DIRECTORIES_TABLE)))
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.now(UTC)
 
     @cached_property
     def relay_requests(self) -> RelayRequests:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from scim.directories.portal_access_service import PortalAccessService
     from scim.directories.service import DirectoryService
     from scim.directories.token_service import TokenService
-    from scim.directories.token_uses import TokenUses
     from scim.directories.token_watcher import TokenWatcher
     from scim.management.endpoint import ManagementEndpoint
     from scim.management.idempotency import Idempotency
@@ -73,10 +71,6 @@ class Application(Stores):
             now=self.now,
         )
 
-    def now(self) -> datetime:
-        """Return the time, in UTC."""
-        return datetime.now(UTC)
-
     @cached_property
     def tokens(self) -> TokenService:
         """What rotates, revokes and adopts tokens."""
@@ -107,14 +101,6 @@ class Application(Stores):
         from scim.directories.token_watcher import TokenWatcher
 
         return TokenWatcher(self.directory_store, self.secret_store, self.watch_list, self.tokens, now=self.now)
-
-    @cached_property
-    def token_uses(self) -> TokenUses:
-        """What keeps when tokens were last used."""
-        from scim.adapters.tables.token_rows import TableTokenUses
-        from scim.directories.token_uses import TokenUses
-
-        return TokenUses(TableTokenUses(self.account.table(DIRECTORIES_TABLE)))
 
     @cached_property
     def provisioning(self) -> ProvisioningEndpoint:
@@ -168,7 +154,7 @@ class Application(Stores):
         return PortalAccessService(
             TablePortalAccessStore(self.account.table(DIRECTORIES_TABLE)),
             self.directory_store,
-            now=lambda: datetime.now(UTC),
+            now=self.now,
             return_hosts=self.settings.portal.return_hosts,
         )
 
@@ -179,7 +165,7 @@ class Application(Stores):
 
         (counts, waiting_since), activity, tokens = await asyncio.gather(
             read_work(self.partition_of(directory)),
-            self.activity_store.activity(directory.id, datetime.now(UTC)),
+            self.activity_store.activity(directory.id, self.now()),
             self.tokens.tokens_of(directory),
         )
         users, active, groups = (counts[name] for name in ("users", "active", "groups"))
@@ -237,7 +223,7 @@ class Application(Stores):
             access=self.portal_access,
             branding=read_branding(self.settings.portal),
             counts_of=self.counts_of,
-            now=lambda: datetime.now(UTC),
+            now=self.now,
             new_id=uuid7_hex,
         )
         return PortalEndpoint(services, self.settings.public_base_url)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from scim.directories.announcement import announce
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import FINGERPRINT_TAG, TokenRecord, new_token, record_of
 from scim.directories.directory import DEFAULT_DATA_ACCOUNT, Directory, DirectoryReference, Provider, Status
-from scim.directories.directory_changes import DirectoryChange, MappingChange, created_event, without_events
+from scim.directories.directory_changes import DirectoryChange, MappingChange, created_event
 from scim.directories.errors import (
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
@@ -27,8 +27,6 @@ from scim.directories.token_changes import activate, check_expiry
 
 ABANDONED_AFTER = timedelta(minutes=15)
 """A creation under way for longer is taken for one that a crash ended: a request is given up long before."""
-
-_log = logging.getLogger("scim.directories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +221,7 @@ class DirectoryService:
 
         Costs nothing when nothing is to tell; else two storage requests, and two more for each event.
         """
-        told = directory.untold
-        if not told:
-            return directory
-        try:
-            for event in told:
-                await self._events.tell(event)
-            return await self._store.update_directory(directory.id, lambda old: without_events(old, told))
-        except Exception:  # noqa: BLE001 - the change itself has taken place, and the sweep tells what is left
-            _log.exception("events of directory %s were not told; the sweep repeats it", directory.id)
-            return directory
+        return await announce(directory, self._store, self._events)
 
     async def current_token(self, directory: Directory) -> str | None:
         """Return the value of the newest valid token, read from the secret store; None when there is none.
