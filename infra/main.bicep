@@ -1,7 +1,7 @@
 metadata description = 'The directory-sync service: everything it needs in one resource group.'
 targetScope = 'resourceGroup'
 
-import { costlyLogChoice, principal, publishingWorkflow, redundancyName, tagSet } from 'types.bicep'
+import { costlyLogChoice, portalChoice, principal, publishingWorkflow, redundancyName, tagSet } from 'types.bicep'
 
 // Names and places
 
@@ -45,6 +45,9 @@ param siteUpdateStrategy 'Recreate' | 'RollingUpdate' = 'Recreate'
 
 @description('The address that callers use, such as https://scim.example.com; empty for the default host name.')
 param publicBaseUrl string = ''
+
+@description('What the portal shows of the application.')
+param portal portalChoice = { name: 'Directory sync', support: '', logo: '', returnHosts: [] }
 
 // Storage
 
@@ -269,6 +272,7 @@ module functionApp 'modules/functionApp.bicep' = {
     queueServiceUri: dataStorage[0].outputs.queueServiceUri
     vaultUri: vault.outputs.uri
     publicBaseUrl: publicBaseUrl
+    portal: portal
     telemetry: telemetry
     componentName: componentName
     tracesPerSecond: tracesPerSecond
@@ -328,6 +332,9 @@ output functionAppName string = functionAppName
 
 @description('The address that callers use.')
 output baseUrl string = functionApp.outputs.baseUrl
+
+@description('The first data account, which has the list of directories.')
+output dataAccountName string = dataAccountNames[0]
 
 @description('The Table service of the first data account.')
 output tableServiceUri string = dataStorage[0].outputs.tableServiceUri

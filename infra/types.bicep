@@ -68,3 +68,20 @@ type publishingWorkflow = {
   @description('The environment, in GitHub\'s sense, in which the workflow runs.')
   environment: string
 }
+
+@export()
+@description('What the portal shows of the application.')
+type portalChoice = {
+  @description('The application\'s name, as administrators know it.')
+  @maxLength(60)
+  name: string
+
+  @description('Whom administrators may ask: an e-mail address, or an https address; empty for nobody.')
+  support: string
+
+  @description('The path of a PNG file in the package; empty for none.')
+  logo: string
+
+  @description('Hosts that a link to the portal may lead back to.')
+  returnHosts: string[]
+}

@@ -48,6 +48,9 @@ param vaultUri string
 @description('The address that callers use; empty for the default host name.')
 param publicBaseUrl string
 
+@description('What the portal shows of the application.')
+param portal portalChoice
+
 @description('Whether the app sends traces and metrics to Application Insights.')
 param telemetry bool
 
@@ -75,7 +78,7 @@ param workspaceId string
 @description('Whether the app\'s log goes to the workspace.')
 param logsToWorkspace bool
 
-import { scalingChoice, tagSet } from '../types.bicep'
+import { portalChoice, scalingChoice, tagSet } from '../types.bicep'
 
 var bodyLimit = 4 * 1024 * 1024
 var entraRule = {
@@ -185,6 +188,10 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
       FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(bodyLimit)
       SCIM_SECRET_STORE: vaultUri
       SCIM_PUBLIC_BASE_URL: empty(publicBaseUrl) ? 'https://${app.properties.defaultHostName}' : publicBaseUrl
+      SCIM_PORTAL_NAME: portal.name
+      SCIM_PORTAL_SUPPORT: portal.support
+      SCIM_PORTAL_LOGO: portal.logo
+      SCIM_PORTAL_RETURN_HOSTS: join(portal.returnHosts, ',')
     },
     telemetrySettings
   )

@@ -10,3 +10,9 @@ param actionGroupIds = [
 ]
 param alertOnSilence = true
 param publicBaseUrl = 'https://scim.example.com'
+param portal = {
+  name: 'Example'
+  support: 'help@example.com'
+  logo: ''
+  returnHosts: ['app.example.com', 'admin.example.com']
+}
