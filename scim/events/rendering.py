@@ -34,7 +34,7 @@ def rendered_event(directory: Directory, event: Mapping[str, Any]) -> dict[str, 
     if event.get("reason") == "mapping":
         rendered |= {name: event[name] for name in ("changed", "previous_attributes")}
     else:
-        before = _attributes(directory, kind, _document_before(resource, event))
+        before = _attributes(directory, kind, document_before(resource, event))
         changed = sorted(name for name, value in profile.items() if value != before[name])
         rendered |= {"changed": changed, "previous_attributes": {name: before[name] for name in changed}}
     return rendered
@@ -44,6 +44,7 @@ def _attributes(directory: Directory, kind: str, document: Document) -> dict[str
     return (user_attributes if kind == "user" else group_attributes)(directory, document)
 
 
-def _document_before(resource: Document, event: Mapping[str, Any]) -> Document:
+def document_before(resource: Document, event: Mapping[str, Any]) -> Document:
+    """Return what a resource was before an update, of what it is after it and the event."""
     kept = {name: value for name, value in resource.items() if name not in event["changed"]}
     return {**kept, **event["previous_attributes"]}

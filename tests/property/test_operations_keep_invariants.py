@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scim.adapters.tables import deletions, large_groups, memberships, resource_store, unfinished
 from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.repairs import repair_directory
+from scim.adapters.tables.derivation import derive
 from scim.adapters.tables.index_writes import BLOCK_SIZE
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import StorageUnavailableError
@@ -118,6 +119,7 @@ class Runner:
 
     async def relay(self, _: Step) -> None:
         await relay(self.directory.partition)
+        await derive(self.directory.partition)
 
     async def finish(self, _: Step) -> None:
         await finish_operations(self.directory.partition)
@@ -215,6 +217,7 @@ def test_operations_and_failures_leave_a_clean_directory(
                 patient.setitem(unfinished.PATIENCE, kind, 0)
             await finish_operations(directory.partition)
             await relay(directory.partition)
+            await derive(directory.partition)
         assert await check_directory(directory.partition) == []
         assert directory.keys("t|") == directory.keys("e|") == []
 

@@ -13,6 +13,7 @@ from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.repairs import repair_directory
 from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.deletions import CLEARING, LEAVING
+from scim.adapters.tables.derivation import derive
 from scim.adapters.tables.feed import read_feed
 from scim.adapters.tables.mapped_attributes import value_hash
 from scim.adapters.tables.relay import relay
@@ -461,6 +462,7 @@ async def test_events_that_waited_long_for_the_relay_are_a_warning_and_relayed()
 
 async def test_events_deleted_by_the_retention_are_no_gap() -> None:
     at = await sample()
+    await derive(at.directory.partition)
     await at.directory.drop(keys.feed(1), keys.feed(2))
     assert await check_directory(at.directory.partition) == []
 

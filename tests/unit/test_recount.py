@@ -12,6 +12,7 @@ from scim.adapters.tables.consistency import ledger
 from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.recount import recount
 from scim.adapters.tables.consistency.repairs import repair_directory
+from scim.adapters.tables.derivation import derive
 from scim.adapters.tables.directory_index import read_index
 from scim.adapters.tables.index_writes import BLOCK_SIZE
 from scim.adapters.tables.pages import page_at
@@ -64,6 +65,7 @@ async def test_nothing_is_written_where_all_is_counted_well() -> None:
     assert directory.rows() == {}
     await directory.user("anna")
     await relay(directory.partition)
+    await derive(directory.partition)
     before = directory.rows()
     assert await recount(directory.partition)
     assert directory.rows() == before

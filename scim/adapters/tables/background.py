@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from scim.adapters.tables.derivation import derive
+from scim.adapters.tables.derived_rows import forget_old_history
 from scim.adapters.tables.feed import forget_old_events
 from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.adapters.tables.outbox import oldest_age_seconds
@@ -134,7 +136,9 @@ class BackgroundWork:
     async def _forget_events(self, reference: DirectoryReference) -> None:
         directory = await self.directories.directory(reference.directory_id)
         if directory is not None and directory.deletion is None:
-            await forget_old_events(self.partition_of(directory))
+            partition = self.partition_of(directory)
+            await forget_old_events(partition)
+            await forget_old_history(partition, retention_limit(datetime.now(UTC)))
 
     async def _forget_log(self, reference: DirectoryReference) -> None:
         now = datetime.now(UTC)
@@ -146,3 +150,4 @@ class BackgroundWork:
         await relay(partition)
         if await finish_operations(partition):
             await relay(partition)
+        await derive(partition)

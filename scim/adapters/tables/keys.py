@@ -15,7 +15,12 @@ from scim.resources.identifiers import ResourceName
 HEAD = "e"
 OUTBOX_FIRST, OUTBOX_END = "e|", "e}"
 FEED_FIRST, FEED_END = "f|", "f}"
+DERIVED = "c"
+MEMBER_COUNTS_FIRST, MEMBER_COUNTS_END = "c|", "c}"
+HISTORY_FIRST, HISTORY_END = "h|", "h}"
 UNFINISHED_FIRST, UNFINISHED_END = "t|", "t}"
+
+_LAST_PLACE, _MAX_EVENTS = 10**20 - 1, 10**6
 
 MAX_WORK_EMAILS = 20
 """More are refused: each is a lookup row in the user's transaction. Entra maps one."""
@@ -89,6 +94,26 @@ def feed(number: int) -> str:
 def page_map(name: ResourceName, first_id: str) -> str:
     """Return the key of the page-map block that begins at an id; beside the head, so that one query reads both."""
     return f"e!{'u' if name == 'User' else 'g'}|{first_id}"
+
+
+def coverage(name: ResourceName) -> str:
+    """Return the key of the coverage of a type; beside the mark that says how far the feed was derived."""
+    return f"{DERIVED}!{'u' if name == 'User' else 'g'}"
+
+
+def member_count(group_id: str) -> str:
+    """Return the key of a group's member count."""
+    return f"{MEMBER_COUNTS_FIRST}{group_id}"
+
+
+def history(resource_id: str, number: int, index: int) -> str:
+    """Return the key of what a feed row says of a resource from an event on; the newest sorts first."""
+    return f"h|{resource_id}|{_LAST_PLACE - number * _MAX_EVENTS - index:020d}"
+
+
+def history_range(resource_id: str) -> tuple[str, str]:
+    """Return the range of a resource's history, the newest first."""
+    return f"h|{resource_id}|", f"h|{resource_id}}}"
 
 
 def unfinished(resource_id: str) -> str:

@@ -110,18 +110,19 @@ class Partition:
 
         One storage request for each 1,000 rows read and each 100 deleted.
         """
-        deleted, waiting = 0, list[Row]()
+        deleted, waiting = 0, list[str]()
         async for row in self.rows(key_range, select=("RowKey",)):
-            waiting.append(row)
+            waiting.append(row.key)
             if len(waiting) == MAX_TRANSACTION_WRITES:
-                deleted, waiting = deleted + await self._delete(waiting), []
-        return deleted + await self._delete(waiting)
+                deleted, waiting = deleted + await self.delete_rows(waiting), []
+        return deleted + await self.delete_rows(waiting)
 
-    async def _delete(self, rows: Sequence[Row]) -> int:
-        if not rows:
+    async def delete_rows(self, keys: Sequence[str]) -> int:
+        """Delete up to 100 rows, unless another machine is deleting them, and return how many. One storage request."""
+        if not keys:
             return 0
         try:
-            await self.commit([delete(row.key) for row in rows])
+            await self.commit([delete(key) for key in keys])
         except TransactionRefusedError:
-            return 0  # Another machine is deleting the same rows.
-        return len(rows)
+            return 0
+        return len(keys)

@@ -23,6 +23,6 @@ async def read_work(partition: Partition) -> tuple[Mapping[str, int], datetime |
 
 
 async def _oldest_unfinished(partition: Partition) -> datetime | None:
-    page = await partition.page((keys.UNFINISHED_FIRST, keys.UNFINISHED_END), select=("time",))
-    times = [parse_datetime(str(row.values["time"])) for row in page.rows]
+    rows = partition.rows((keys.UNFINISHED_FIRST, keys.UNFINISHED_END), select=("time",))
+    times = [parse_datetime(str(row.values["time"])) async for row in rows]
     return min((time for time in times if time is not None), default=None)

@@ -15,6 +15,7 @@ from scim.adapters.tables.consistency.counts import (
     no_progress,
     stored_map,
 )
+from scim.adapters.tables.consistency.derived import recount_derived
 from scim.adapters.tables.consistency.readable import is_readable_index_row
 from scim.adapters.tables.directory_index import LAST_COLUMNS
 from scim.adapters.tables.index_writes import map_writes
@@ -36,16 +37,16 @@ _BLOCKS_AT_ONCE: Final = 99
 
 
 async def recount(partition: Partition, progress: Progress = no_progress) -> bool:
-    """Set head and page map to what there is, and return whether that could be done: not while writes keep coming.
+    """Set head, page map and what is derived to what there is, and return whether that could be done.
 
-    Blocks that became too large are divided. A map of more than 99 changed blocks takes several transactions; pages
-    by index are short until the last one.
+    It cannot while writes keep coming. Blocks that became too large are divided. A map of more than 99 changed blocks
+    takes several transactions; pages by index are short until the last one.
     """
     for _ in range(_ATTEMPTS):
         await relay(partition)
         measured = await measure(partition, progress)
         if measured.is_steady and await _store(partition, measured):
-            return True
+            return await recount_derived(partition)
     return False
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from scim.adapters.tables.consistency.check import Examination, examine
 from scim.adapters.tables.consistency.counts import Progress, no_progress, readable_index
+from scim.adapters.tables.consistency.derived import recount_derived
 from scim.adapters.tables.consistency.finding import one_write_a_row
 from scim.adapters.tables.consistency.inspection import inspect
 from scim.adapters.tables.consistency.recount import mend_index, recount
@@ -27,6 +28,7 @@ _MENDED_BY_COUNTING: Final = (
     "feed_beyond_head",
     "counted_during_writes",
 )
+_MENDED_BY_DERIVING: Final = ("wrong_member_count", "wrong_coverage", "not_derived")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ async def _mend(partition: Partition, found: Examination, progress: Progress) ->
         await relay(partition)
     if any(violation.kind in _MENDED_BY_COUNTING for violation in found.violations):
         await recount(partition, progress)
+    if any(violation.kind in _MENDED_BY_DERIVING for violation in found.violations):
+        await recount_derived(partition)
 
 
 async def _mend_cases(partition: Partition, cases: Sequence[str], progress: Progress) -> None:

@@ -17,6 +17,10 @@ RowKind = Literal[
     "anchor",
     "reverse",
     "unfinished",
+    "derived",
+    "coverage",
+    "member_count",
+    "history",
     "name",
     "lookup",
 ]
@@ -35,6 +39,10 @@ _FORMS: Final[dict[RowKind, str]] = {
     "anchor": rf"r\|{_ANY}",
     "reverse": rf"r\|{_ANY}\|{_GROUP}",
     "unfinished": rf"t\|{_ANY}",
+    "derived": "c",
+    "coverage": "c![ug]",
+    "member_count": rf"c\|{_GROUP}",
+    "history": rf"h\|{_ANY}\|[0-9]{{20}}",
     "name": rf"[nd]\|{_HASH}",
     "lookup": rf"(?:z\|{_HASH}\|{_HASH}\|{_USER}|[xw]\|{_HASH}\|{_USER}|y\|{_HASH}\|{_GROUP})",
 }

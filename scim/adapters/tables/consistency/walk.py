@@ -62,6 +62,7 @@ class DirectoryWalk:
             "anchor": self._anchor_row,
             "reverse": self._reverse,
             "unfinished": self._suspect,
+            **dict.fromkeys(("derived", "coverage", "member_count", "history"), self._derived),
             "name": self._lookup,
             "lookup": self._lookup,
         }
@@ -143,6 +144,9 @@ class DirectoryWalk:
         if member_id != self._anchor and member_id not in self._unfinished:
             self._suspect_key(keys.membership(group_id, member_id))
         self._ledger.state(row.key)
+
+    def _derived(self, row: Row) -> None:
+        """Take it as it is: it is counted when nothing else changes."""
 
     def _lookup(self, row: Row) -> None:
         self._ledger.state(f"{row.key}={row.values.get('id')!s}")

@@ -1,0 +1,139 @@
+"""The rows that are derived from the feed: their keys, what they hold, and reading them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from scim.adapters.tables import keys
+from scim.adapters.tables.document_rows import joined_text, split_text
+from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.table import MAX_TRANSACTION_WRITES, Int64, Row, Value, Write, insert, replace
+from scim.resources.attribute_coverage import Coverage, PathCoverage
+from scim.resources.derived import HistoryEntry, HistoryPage
+from scim.resources.identifiers import ResourceName
+
+RESOURCE_NAMES: tuple[ResourceName, ...] = ("User", "Group")
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedState:
+    """How far the feed has been derived, and the coverage as of then."""
+
+    number: int = 0
+    """The feed row that was derived last."""
+    index: int = 0
+    """How many events of the next one were derived, too."""
+    coverage: Mapping[ResourceName, Coverage] = field(default_factory=dict)
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    """The rows as read, by key."""
+
+    @property
+    def mark_etag(self) -> str:
+        """The state of the mark, empty when there is none."""
+        return self.rows[keys.DERIVED].etag if keys.DERIVED in self.rows else ""
+
+
+async def read_state(partition: Partition) -> DerivedState:
+    """Return how far a directory's feed has been derived. One storage request."""
+    found = await partition.first_rows((keys.DERIVED, keys.MEMBER_COUNTS_FIRST), 1 + len(RESOURCE_NAMES))
+    rows = {row.key: row for row in found.rows}
+    mark: Mapping[str, Any] = rows[keys.DERIVED].values if keys.DERIVED in rows else {}
+    coverage: dict[ResourceName, Coverage] = {
+        name: _coverage(rows[keys.coverage(name)]) for name in RESOURCE_NAMES if keys.coverage(name) in rows
+    }
+    return DerivedState(int(mark.get("number", 0)), int(mark.get("index", 0)), coverage, rows)
+
+
+def mark_write(state: DerivedState, *, number: int, index: int = 0) -> Write:
+    """Return the write that moves the mark, and holds only in the state in which it was read."""
+    values: dict[str, Value] = {"number": Int64(number), "index": index}
+    return replace(keys.DERIVED, values, state.mark_etag) if state.mark_etag else insert(keys.DERIVED, values)
+
+
+def coverage_writes(state: DerivedState, after: Mapping[ResourceName, Coverage]) -> Iterable[Write]:
+    """Yield the writes that store coverage that differs."""
+    for name, coverage in after.items():
+        key = keys.coverage(name)
+        if coverage == state.coverage.get(name, {}):
+            continue
+        values = split_text(json.dumps({path: asdict(known) for path, known in coverage.items()}, ensure_ascii=False))
+        yield replace(key, values, "*") if key in state.rows else insert(key, values)
+
+
+def _coverage(row: Row) -> Coverage:
+    return {path: PathCoverage(**known) for path, known in json.loads(joined_text(row.values)).items()}
+
+
+def history_values(time: str, entries: Sequence[HistoryEntry]) -> dict[str, Value]:
+    """Return the properties of a history row: what one feed row says of a resource."""
+    forms = [
+        {name: value for name, value in asdict(entry).items() if value and name != "time"}
+        for entry in _together(entries)
+    ]
+    return {**split_text(json.dumps(forms, separators=(",", ":"))), "time": time}
+
+
+def _together(entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
+    """Return entries with memberships of one kind as one."""
+    together: list[HistoryEntry] = []
+    for entry in entries:
+        last = together[-1] if together else None
+        if last and entry.related and (last.type, bool(last.related)) == (entry.type, True):
+            together[-1] = HistoryEntry(last.time, last.type, (), (*last.related, *entry.related))
+        else:
+            together.append(entry)
+    return together
+
+
+@dataclass(frozen=True, slots=True)
+class TableDerivedReader:
+    """Implements ``DerivedReader`` on a partition."""
+
+    partition: Partition
+
+    async def member_counts(self, group_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return how many members groups have. One storage request for each 1,000 groups between first and last."""
+        if not group_ids:
+            return {}
+        key_range = keys.member_count(min(group_ids)), f"{keys.member_count(max(group_ids))}!"
+        wanted = set(group_ids)
+        return {
+            group_id: int(str(row.values["members"]))
+            async for row in self.partition.rows(key_range)
+            if (group_id := keys.last_id(row.key)) in wanted
+        }
+
+    async def history(self, resource_id: str, after: str, limit: int) -> HistoryPage:
+        """Return what happened to a resource in the last 30 days. One storage request."""
+        first, end = keys.history_range(resource_id)
+        found = await self.partition.first_rows((f"{first}{after}!" if after else first, end), limit + 1)
+        shown = found.rows[:limit]
+        last = keys.last_id(shown[-1].key) if len(found.rows) > limit else ""
+        return HistoryPage([entry for row in shown for entry in _history(row)], last)
+
+    async def coverage(self) -> Mapping[ResourceName, Coverage]:
+        """Return which attributes users and groups have. One storage request."""
+        return (await read_state(self.partition)).coverage
+
+
+async def forget_old_history(partition: Partition, before: datetime) -> int:
+    """Delete history rows that are older, and return how many. A storage request for each 1,000 rows, and 100 deleted.
+
+    It reads the keys of all: a row's key has its place in the feed, not its time.
+    """
+    limit, deleted, old = before.isoformat()[:23], 0, list[str]()
+    async for row in partition.rows((keys.HISTORY_FIRST, keys.HISTORY_END), select=("RowKey", "time")):
+        if str(row.values["time"])[:23] < limit:
+            old.append(row.key)
+        if len(old) == MAX_TRANSACTION_WRITES:
+            deleted, old = deleted + await partition.delete_rows(old), []
+    return deleted + await partition.delete_rows(old)
+
+
+def _history(row: Row) -> list[HistoryEntry]:
+    time = str(row.values["time"])
+    return [HistoryEntry(time, **form) for form in reversed(json.loads(joined_text(row.values)))]
