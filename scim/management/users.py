@@ -77,7 +77,9 @@ class UserListQuery(ListQuery):
     """Which users."""
 
     username: str = Field("", max_length=_MAX_VALUE_LENGTH, description="Letter case makes no difference.")
-    email: str = Field("", max_length=_MAX_VALUE_LENGTH, description="An address of type work, as Entra ID sends it.")
+    email: str = Field(
+        "", max_length=_MAX_VALUE_LENGTH, description="As `email` of the user; letter case makes no difference."
+    )
     external_id: str = Field("", max_length=_MAX_VALUE_LENGTH, description="Letter case counts.")
     raw: bool = Field(default=False, description="Whether to add the SCIM documents.")
 
@@ -86,12 +88,8 @@ async def list_users(call: Call) -> UserList:
     """Return a page of users, oldest first."""
     schema = directory_schemas(call.directory.attribute_mappings).user
     query: UserListQuery = call.query
-    wanted = {
-        "userName": query.username,
-        'emails[type eq "work"].value': query.email,
-        "externalId": query.external_id,
-    }
-    found = await search(call, schema, wanted)
+    wanted = {"userName": query.username, "externalId": query.external_id}
+    found = await search(call, schema, wanted, email=query.email)
     data = [UserAnswer(**user_profile(call.directory, stored, raw=query.raw)) for stored in found.documents]
     return UserList(data=data, list_metadata=call.metadata(last_id(found)))
 
@@ -105,8 +103,11 @@ async def get_user(call: Call) -> UserAnswer:
     return UserAnswer(**profile)
 
 
-async def search(call: Call, schema: ResourceSchema, wanted: dict[str, str]) -> SearchResult:
-    """Return the page of a list of resources; of the wanted values those that are not empty must be equal."""
+async def search(call: Call, schema: ResourceSchema, wanted: dict[str, str], *, email: str = "") -> SearchResult:
+    """Return the page of a list of resources; of the wanted values those that are not empty must be equal.
+
+    :param email: The address that users' profiles must have; any when empty.
+    """
     after = call.start(lambda position: resource_name_of(position) == schema.name)
     text = " and ".join(f"{path} eq {json.dumps(value, ensure_ascii=False)}" for path, value in wanted.items() if value)
     position = {"d": "next", "k": None, "i": after} if after else None
@@ -114,6 +115,7 @@ async def search(call: Call, schema: ResourceSchema, wanted: dict[str, str]) -> 
         Search(
             schemas=[schema],
             filter=parse_filter(text) if text else None,
+            leading_email=email,
             count=call.query.limit,
             start_index=None,
             position=position,

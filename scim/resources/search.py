@@ -20,6 +20,8 @@ class Search:
     schemas: Sequence[ResourceSchema]
     """The resource types searched; several at the server root."""
     filter: FilterNode | None = None
+    leading_email: str = ""
+    """Only users whose profile has this e-mail address; any when empty."""
     sort: SortKey | None = None
     """The order; by id, which is by time of creation, when None."""
     count: int = 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scim.resources.profile import PROFILE_NAMES
@@ -50,6 +52,35 @@ async def test_users_are_listed_oldest_first_and_found_by_their_values(api: ApiC
         assert found.json["list_metadata"]["after"] is None
     assert (await api.get(path, {"username": 'no"body\\'})).json["data"] == []
     assert "raw" in (await api.get(path, {"raw": "true"})).json["data"][0]
+
+
+@pytest.mark.parametrize(
+    ("emails", "found"),
+    [
+        ([{"type": "home", "value": "Anna@home.example"}], "anna@home.example"),
+        ([{"type": "work", "value": "a@w.example"}, {"value": "a@p.example", "primary": True}], "a@p.example"),
+        ([{"value": "a@o.example"}, {"type": "work", "value": "a@w.example"}], "a@w.example"),
+    ],
+)
+async def test_users_are_found_by_the_address_that_their_profile_shows(
+    api: ApiClient, scim: ScimClient, emails: list[dict[str, Any]], found: str
+) -> None:
+    await scim.new_user("bob", emails=[{"type": "work", "value": "bob@example.com"}])
+    anna = (await scim.new_user("anna", emails=emails))["id"]
+    path = f"directories/{scim.directory.id}/users"
+
+    answer = await api.get(path, {"email": found})
+
+    assert [each["email"].lower() for each in answer.json["data"]] == [found]
+    assert answer.storage_requests == 3
+    others = {email["value"].lower() for email in emails} - {found}
+    for address in others:
+        assert (await api.get(path, {"email": address})).json["data"] == []
+    await scim.patch(f"/Users/{anna}", {"op": "replace", "path": "emails", "value": [{"value": "new@example.com"}]})
+    assert (await api.get(path, {"email": found})).json["data"] == []
+    assert (await api.get(path, {"email": found, "username": "anna"})).json["data"] == []
+    renewed = await api.get(path, {"email": "new@example.com", "username": "anna"})
+    assert ([each["id"] for each in renewed.json["data"]], renewed.storage_requests) == ([anna], 3)
 
 
 async def test_a_cursor_is_good_in_its_own_list_only(api: ApiClient, scim: ScimClient) -> None:

@@ -93,7 +93,7 @@ async def a_group_name_lookup_is_gone(at: Sample) -> list[tuple[str, str]]:
 
 @mended
 async def all_other_lookups_are_gone(at: Sample) -> list[tuple[str, str]]:
-    lookups = [key for prefix in ("w|", "x|", "y|", "z|") for key in at.directory.keys(prefix)]
+    lookups = [key for prefix in ("l|", "w|", "x|", "y|", "z|") for key in at.directory.keys(prefix)]
     await at.directory.drop(*lookups)
     return [("missing_lookup", key) for key in lookups]
 
@@ -178,7 +178,7 @@ async def a_row_says_of_active_what_its_document_does_not(at: Sample) -> list[tu
 @mended
 async def a_user_document_is_gone(at: Sample) -> list[tuple[str, str]]:
     others = [key for prefix in ("w|", "x|", "z|") for key in at.directory.keys(prefix)]
-    lookups = [keys.user_name("anna@example.com"), *others]
+    lookups = [*at.directory.keys("l|"), keys.user_name("anna@example.com"), *others]
     await at.directory.drop(keys.document(at.anna))
     return [
         *(("dangling_membership", keys.membership(group, at.anna)) for group in sorted([at.team, at.gone])),

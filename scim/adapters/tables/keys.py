@@ -11,6 +11,7 @@ from typing import Any
 
 from scim.resources.comparison_key import comparison_hash
 from scim.resources.identifiers import ResourceName
+from scim.resources.profile import leading_value
 
 HEAD = "e"
 OUTBOX_FIRST, OUTBOX_END = "e|", "e}"
@@ -143,6 +144,12 @@ def work_email_range(text: str) -> tuple[str, str]:
     return f"{prefix}|", f"{prefix}}}"
 
 
+def leading_email_range(text: str) -> tuple[str, str]:
+    """Return the range of the users whose profile has an e-mail address."""
+    prefix = f"l|{comparison_hash(text)}"
+    return f"{prefix}|", f"{prefix}}}"
+
+
 def matching_range(value_hash: str) -> tuple[str, str]:
     """Return the range of the users with a value of a matching attribute, given as the hash of both."""
     return f"z|{value_hash}|", f"z|{value_hash}}}"
@@ -162,6 +169,8 @@ def lookups(name: ResourceName, resource_id: str, body: Mapping[str, Any]) -> tu
         keys.append(external_id_range(name, external_id)[0] + resource_id)
     if name == "User":
         keys += dict.fromkeys(work_email_range(address)[0] + resource_id for address in work_emails(body))
+        leading = leading_value(body.get("emails"))
+        keys += [leading_email_range(leading)[0] + resource_id] if leading else []
     return tuple(keys)
 
 

@@ -11,13 +11,16 @@ from scim.adapters.tables.mapped_attributes import attribute_name
 from scim.resources.document_values import resolve_attribute
 from scim.resources.schema import ResourceSchema
 
-LookupKind = Literal["id", "user_name", "group_name", "external_id", "work_email", "matching", "member", "group"]
+LookupKind = Literal[
+    "id", "user_name", "group_name", "external_id", "work_email", "leading_email", "matching", "member", "group"
+]
 _CHEAPEST_FIRST: tuple[LookupKind, ...] = (
     "id",
     "user_name",
     "group_name",
     "external_id",
     "work_email",
+    "leading_email",
     "matching",
     "member",
     "group",

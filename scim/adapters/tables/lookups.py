@@ -72,6 +72,8 @@ def _key_range(name: ResourceName, lookup: Lookup) -> tuple[str, str]:
             return keys.external_id_range(name, lookup.value)
         case "work_email":
             return keys.work_email_range(lookup.value)
+        case "leading_email":
+            return keys.leading_email_range(lookup.value)
         case "matching":
             return keys.matching_range(value_hash(lookup.attribute, lookup.value))
         case _:

@@ -10,7 +10,9 @@ from scim2_models import InvalidFilterException
 from scim.adapters.tables.lookup_plan import compared_references
 from scim.adapters.tables.lookups import MembershipAnswers
 from scim.adapters.tables.partition import Partition
+from scim.resources.comparison_key import comparison_key
 from scim.resources.filter import compile_filter
+from scim.resources.profile import leading_value
 from scim.resources.schema import ResourceSchema
 from scim.resources.search import Search
 from scim.resources.sorting import Position
@@ -37,6 +39,7 @@ class Matcher:
         self._schemas: dict[str, ResourceSchema] = {schema.name: schema for schema in search.schemas}
         self._answers = MembershipAnswers(partition, search)
         self._sort = search.sort
+        self._leading_email = comparison_key(search.leading_email)
         self._filter = None
         if search.filter is not None:
             _refuse_unanswerable(search)
@@ -44,6 +47,8 @@ class Matcher:
 
     async def match(self, stored: StoredDocument) -> Match | None:
         """Return the match of a document, or None. No storage request unless the filter asks about memberships."""
+        if self._leading_email and not self._leads(stored):
+            return None
         unsorted = self._sort is None or self._sort.text is None
         if self._filter is None and unsorted:
             return Match(stored, Position(missing=True, value="", id=stored.id))
@@ -55,6 +60,10 @@ class Matcher:
         if self._sort is None or unsorted:
             return Match(stored, Position(missing=True, value="", id=stored.id))
         return Match(stored, self._sort.position(schema, document))
+
+    def _leads(self, stored: StoredDocument) -> bool:
+        leading = leading_value(stored.document().get("emails"))
+        return leading is not None and comparison_key(leading) == self._leading_email
 
 
 def _refuse_unanswerable(search: Search) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from scim2_models import InvalidCursorException
 
 from scim.adapters.tables.directory_index import DirectoryIndex, read_index
-from scim.adapters.tables.lookup_plan import plan_lookups
+from scim.adapters.tables.lookup_plan import Lookup, plan_lookups
 from scim.adapters.tables.lookups import found_by_lookups
 from scim.adapters.tables.matching import Match, Matcher
 from scim.adapters.tables.pages import page_at
@@ -17,6 +17,7 @@ from scim.adapters.tables.relay import MAX_BACKLOG, relay
 from scim.adapters.tables.walks import ScanBudget, backwards, forwards
 from scim.resources.errors import TooManyRowsError
 from scim.resources.identifiers import ResourceName
+from scim.resources.schema import ResourceSchema
 from scim.resources.search import Search, SearchResult
 from scim.resources.sorting import Position
 from scim.resources.stored_document import StoredDocument
@@ -63,11 +64,7 @@ async def _look_up(partition: Partition, search: Search, matcher: Matcher, *, ma
 
     :param may_walk: Whether None is an answer to too many candidates, since a walk can go on where a request ends.
     """
-    if search.filter is None:
-        return None
-    plans = {
-        schema.name: plan_lookups(search.filter, schema, partition.attributes.searchable) for schema in search.schemas
-    }
+    plans = {schema.name: _plan(partition, search, schema) for schema in search.schemas}
     found = []
     for name in _names(search):
         plan = plans[name]
@@ -84,6 +81,14 @@ async def _look_up(partition: Partition, search: Search, matcher: Matcher, *, ma
             if match is not None:
                 found.append(match)
     return found
+
+
+def _plan(partition: Partition, search: Search, schema: ResourceSchema) -> tuple[Lookup, ...] | None:
+    if search.leading_email:
+        return (Lookup("leading_email", search.leading_email),)
+    if search.filter is None:
+        return None
+    return plan_lookups(search.filter, schema, partition.attributes.searchable)
 
 
 async def _scan(partition: Partition, search: Search, matcher: Matcher) -> list[Match]:

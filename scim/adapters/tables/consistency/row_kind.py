@@ -44,7 +44,7 @@ _FORMS: Final[dict[RowKind, str]] = {
     "member_count": rf"c\|{_GROUP}",
     "history": rf"h\|{_ANY}\|[0-9]{{20}}",
     "name": rf"[nd]\|{_HASH}",
-    "lookup": rf"(?:z\|{_HASH}\|{_HASH}\|{_USER}|[xw]\|{_HASH}\|{_USER}|y\|{_HASH}\|{_GROUP})",
+    "lookup": rf"(?:z\|{_HASH}\|{_HASH}\|{_USER}|[xwl]\|{_HASH}\|{_USER}|y\|{_HASH}\|{_GROUP})",
 }
 _KEY = re.compile("|".join(f"(?P<{kind}>{form})" for kind, form in _FORMS.items()), re.ASCII)
 
