@@ -12,6 +12,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,13 @@ def environment(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> d
 
 @pytest.fixture(scope="module")
 def worker(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    folder = tmp_path_factory.mktemp("package")
+    with running_worker(tmp_path_factory.mktemp("package"), environment) as process:
+        yield process
+
+
+@contextmanager
+def running_worker(folder: Path, environment: Mapping[str, str]) -> Iterator[WorkerProcess]:
+    """Run the package in the worker until the end of the block; what it has still to send is sent then."""
     write_package(folder / "functions.zip")
     zipfile.ZipFile(folder / "functions.zip").extractall(folder)
     program = Path(__file__).with_name("worker_process.py")

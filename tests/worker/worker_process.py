@@ -109,7 +109,7 @@ if __name__ == "__main__":
     # What the app or the library print must not come between our lines.
     OUT = os.dup(1)
     os.dup2(2, 1)
-    logging.basicConfig(level=logging.WARNING)
+    logging.basicConfig(level=logging.INFO)  # as the worker does
     app_folder = sys.argv[1]
     os.chdir(app_folder)
     # This program's own folder stays, for messages; the project's must not be found beside the package.
