@@ -159,15 +159,14 @@ class Application(Stores):
         )
 
     async def standing_of(self, directory: Directory) -> Standing:
-        """Return all that the health of a directory follows from. 4 storage requests."""
+        """Return all that the health of a directory follows from. 3 storage requests."""
         from scim.adapters.tables.standings import read_work
         from scim.directories.health import Standing
 
-        (counts, waiting_since), activity, tokens = await asyncio.gather(
-            read_work(self.partition_of(directory)),
-            self.activity_store.activity(directory.id, self.now()),
-            self.tokens.tokens_of(directory),
+        (counts, waiting_since), activity = await asyncio.gather(
+            read_work(self.partition_of(directory)), self.activity_store.activity(directory.id, self.now())
         )
+        tokens = self.tokens.described(directory, activity.uses)
         users, active, groups = (counts[name] for name in ("users", "active", "groups"))
         return Standing(directory, activity, tokens, users, active, groups, waiting_since)
 
@@ -222,7 +221,9 @@ class Application(Stores):
             tokens=self.tokens,
             access=self.portal_access,
             branding=read_branding(self.settings.portal),
-            counts_of=self.counts_of,
+            standing_of=self.standing_of,
+            activity=self.activity_store,
+            provisioning_log=self.provisioning_log_store,
             now=self.now,
             new_id=uuid7_hex,
         )

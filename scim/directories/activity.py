@@ -80,6 +80,8 @@ class DirectoryActivity:
     """Those of the last hour; several of one window when several processes answered."""
     last: LastTimes = LastTimes()
     seen: Mapping[Signal, Seen] = field(default_factory=dict)
+    uses: Mapping[str, datetime] = field(default_factory=dict)
+    """When each version of its token was last used, to the minute."""
 
 
 class ActivityStore(Protocol):

@@ -68,6 +68,8 @@ class PortalSession:
     expires_at: datetime
     digest_hex: str
     """The SHA-256 of the secret."""
+    organization_name: str
+    """As it was when the session began: so a page needs no other row to show it."""
     directory_id: str | None = None
     return_url: str | None = None
 
@@ -192,7 +194,10 @@ def is_code_of(code: str, link: PortalLink) -> bool:
 
 
 def new_session(
-    link: PortalLink, now: datetime, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    link: PortalLink,
+    organization_name: str,
+    now: datetime,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
 ) -> tuple[SessionKey, PortalSession]:
     """Return a new session of a link, and what its browser is given."""
     key = SessionKey(link.organization_id, link.id, random_secret(random_bytes))
@@ -203,6 +208,7 @@ def new_session(
         created=now,
         expires_at=min(now + SESSION_LIFE, link.expires_at),
         digest_hex=_hash(key.secret),
+        organization_name=organization_name,
         directory_id=link.directory_id,
         return_url=link.return_url,
     )

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from scim.directories.creation import Creation
 from scim.directories.errors import InvalidValueError, LinkNotFoundError
-from scim.directories.interfaces import DirectoryReader
+from scim.directories.interfaces import DirectoryStore
 from scim.directories.portal_access import (
     LinkUse,
     PortalLink,
@@ -77,7 +77,7 @@ class PortalAccessService:
     def __init__(
         self,
         store: PortalAccessStore,
-        directories: DirectoryReader,
+        directories: DirectoryStore,
         *,
         now: Callable[[], datetime],
         return_hosts: Sequence[str] = (),
@@ -153,10 +153,11 @@ class PortalAccessService:
     async def redeem(self, text: str) -> SessionKey | None:
         """Return the key of a new session for a code or a whole link, or None where it opens nothing.
 
-        A code with a wrong checksum costs no storage request; others cost two.
+        A code with a wrong checksum costs no storage request; others cost three.
         """
         code = code_in(text)
-        if code is None:
+        organization = await self._directories.organization(organization_in(code)) if code else None
+        if code is None or organization is None:
             return None
         now, made = self._now(), list[tuple[SessionKey, PortalSession]]()
 
@@ -164,10 +165,10 @@ class PortalAccessService:
             if not is_code_of(code, use.link) or not use.link.is_valid(now):
                 return use
             if not made:
-                made.append(new_session(use.link, now, self._random_bytes))
+                made.append(new_session(use.link, organization.name, now, self._random_bytes))
             return use.with_session(made[0][1], now)
 
-        use = await self._store.update_link(organization_in(code), link_id_of(code), with_session)
+        use = await self._store.update_link(organization.id, link_id_of(code), with_session)
         opened = use is not None and bool(made) and made[0][1] in use.sessions
         return made[0][0] if opened else None
 

@@ -96,7 +96,10 @@ class TokenService:
 
     async def tokens_of(self, directory: Directory) -> Sequence[Token]:
         """Return the tokens of a directory just read, as :meth:`list_tokens` does. One storage request."""
-        uses = await self._uses.uses(directory.id)
+        return self.described(directory, await self._uses.uses(directory.id))
+
+    def described(self, directory: Directory, uses: Mapping[str, datetime]) -> Sequence[Token]:
+        """Return the tokens of a directory just read, newest first, with their uses."""
         return [described(record, uses) for record in reversed(settle(directory, self._now()).tokens)]
 
     async def rotate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass, replace
 
@@ -61,7 +60,7 @@ class PortalEndpoint:
         return await found.answer(visit)
 
     async def _admitted(self, visit: Visit, entry: LogEntry) -> Visit:
-        """Return the visit with its session, organization and directory. Two storage requests, with a directory 3."""
+        """Return the visit with its session and its directory. One storage request, with a directory two."""
         session = await self.services.access.recognise(visit.key)
         if session is None or visit.key is None:
             raise no_session()
@@ -69,11 +68,9 @@ class PortalEndpoint:
         if visit.page.method == "POST":
             require_form_token(visit.form, visit.key)
         visit = replace(visit, found_session=session)
-        organization, directory = await asyncio.gather(
-            self.services.directories.get_organization(session.organization_id), self._directory(visit)
-        )
+        directory = None if visit.page.is_fragment else await self._directory(visit)
         entry.facts["directory_id"] = directory.id if directory else ""
-        return replace(visit, found_organization=organization, found_directory=directory)
+        return replace(visit, found_directory=directory)
 
     async def _directory(self, visit: Visit) -> Directory | None:
         """Return the directory of the path; one that the session does not open looks like one that does not exist."""

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from scim.directories.activity import Signal
 from scim.directories.directory import Provider
 
 GUIDE_FILE = Path(__file__).parent / "guide.toml"
@@ -64,6 +65,18 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalGuide:
+    """A step of the setup that the provider's requests show."""
+
+    id: Signal
+    step: str
+    """The step of the guide that it belongs to."""
+    title: str
+    waiting: str
+    """What to do while it was not seen."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderGuide:
     """A provider that can be connected, and how."""
 
@@ -76,6 +89,7 @@ class ProviderGuide:
     """What the provider calls the endpoint."""
     token_label: str
     steps: Sequence[Step]
+    signals: Sequence[SignalGuide]
     older_name: str = ""
     """What the older screens are called; empty where there are none."""
 
@@ -115,7 +129,8 @@ def _with_values(text: str, values: Mapping[str, str]) -> str:
 
 
 def _provider(form: Mapping[str, Any]) -> ProviderGuide:
-    return ProviderGuide(**{**form, "steps": tuple(_step(each) for each in form["steps"])})
+    steps, signals = tuple(map(_step, form["steps"])), tuple(SignalGuide(**each) for each in form["signals"])
+    return ProviderGuide(**{**form, "steps": steps, "signals": signals})
 
 
 def _step(form: Mapping[str, Any]) -> Step:

@@ -65,7 +65,6 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "visit": visit,
         "root": visit.root,
         "branding": branding,
-        "organization": visit.found_organization,
         "session": visit.found_session,
         "directory": visit.found_directory,
         "form_token": visit.key.form_token if visit.key else "",

@@ -8,13 +8,15 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import quote, urlencode, urlsplit
 
+from scim.directories.activity import ActivityStore
 from scim.directories.directory import Directory
-from scim.directories.organization import Organization
+from scim.directories.health import Standing
 from scim.directories.portal_access import PortalSession, SessionKey
 from scim.directories.portal_access_service import PortalAccessService
 from scim.directories.service import DirectoryService
 from scim.directories.token_service import TokenService
 from scim.portal.branding import Branding
+from scim.resources.provisioning_log import ProvisioningLogStore
 from scim.web import WebRequest, WebResponse
 
 
@@ -26,8 +28,9 @@ class Services:
     tokens: TokenService
     access: PortalAccessService
     branding: Branding
-    counts_of: Callable[[Directory], Awaitable[Mapping[str, int]]]
-    """Gives ``users``, ``active`` and ``groups`` of a directory."""
+    standing_of: Callable[[Directory], Awaitable[Standing]]
+    activity: ActivityStore
+    provisioning_log: ProvisioningLogStore
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     """A fresh UUIDv7 as 32 hex digits."""
@@ -44,6 +47,8 @@ class Page:
     """Below ``/portal``, with parameters in braces. What ``directory_id`` names is loaded, if the session opens it."""
     answer: Callable[[Visit], Awaitable[WebResponse]]
     needs_session: bool = True
+    is_fragment: bool = False
+    """Whether it is part of a page that refreshes itself: a proof stands for the directory's row, which is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,6 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     key: SessionKey | None = None
     found_session: PortalSession | None = None
-    found_organization: Organization | None = None
     found_directory: Directory | None = None
 
     @property
@@ -71,11 +75,9 @@ class Visit:
         return self.found_session
 
     @property
-    def organization(self) -> Organization:
+    def organization_id(self) -> str:
         """The organization that the session opens."""
-        if self.found_organization is None:
-            raise LookupError("the page needs no session")
-        return self.found_organization
+        return self.session.organization_id
 
     @property
     def directory(self) -> Directory:
@@ -83,6 +85,14 @@ class Visit:
         if self.found_directory is None:
             raise LookupError("the page's path names no directory")
         return self.found_directory
+
+    def proof(self, text: str) -> str:
+        """Return what proves to this session that a text was given to it by a page."""
+        return self.key.proof(text) if self.key else ""
+
+    def proves(self, text: str, proof: str) -> bool:
+        """Tell whether a text was given to this session by a page."""
+        return self.key is not None and self.key.proves(text, proof)
 
     @property
     def root(self) -> str:

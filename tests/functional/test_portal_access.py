@@ -43,7 +43,7 @@ async def test_a_link_is_made_listed_used_and_revoked_and_takes_its_sessions_wit
 
     first, second = visitor(api), visitor(api)
     opened = await first.open(code)
-    assert (opened.status, opened.storage_requests, opened.headers["Location"]) == (303, 2, "/portal")
+    assert (opened.status, opened.storage_requests, opened.headers["Location"]) == (303, 3, "/portal")
     await second.open(made.json["url"])
     assert first.cookie != second.cookie
     assert (await first.get("")).status == (await second.get("")).status == 200
@@ -138,7 +138,7 @@ async def test_sessions_are_listed_and_ended_under_access(browser: Browser, serv
     other = Browser(service.application, service.meter)
     await other.open(made.code)
     shown = await browser.get("/access")
-    assert (shown.status, shown.storage_requests) == (200, 3)
+    assert (shown.status, shown.storage_requests) == (200, 2)
     assert "This session" in shown.text
     (theirs,) = [form for form in shown.parsed.forms if made.link.id in form.action and form.action.endswith("/end")]
 

@@ -190,7 +190,7 @@ async def test_a_failure_of_ours_is_a_page_and_a_line_of_the_log(
     async def fails(*_: Any) -> None:
         raise RuntimeError("secret detail")
 
-    browser.application.directories._store.organization = fails  # type: ignore[method-assign, assignment]
+    browser.application.directories._store.directory_page = fails  # type: ignore[method-assign, assignment]
     shown = await browser.get("")
 
     assert shown.status == 500

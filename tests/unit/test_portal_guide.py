@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 
+from scim.directories.activity import Signal
 from scim.directories.directory import Provider
 from scim.portal.custom_attributes import check_source, custom_urns
 from scim.portal.guide import STAGES, ProviderGuide, Run, Step, filled_in, guide
@@ -52,6 +53,18 @@ def test_every_value_of_a_text_is_known_and_none_is_read_as_markup(provider: Pro
         assert not re.search(r"[{}`]|\*\*", plain)
         filled = filled_in(text, hostile)
         assert len(filled) == len(filled_in(text, VALUES))
+
+
+@every_provider
+def test_every_step_that_can_be_seen_belongs_to_a_step_of_the_guide_and_says_what_to_do(
+    provider: ProviderGuide,
+) -> None:
+    steps, known = {step.id for step in provider.steps}, get_args(Signal)
+
+    assert {signal.step for signal in provider.signals} <= steps
+    assert [signal.id for signal in provider.signals] == sorted((each.id for each in provider.signals), key=known.index)
+    assert all(len(signal.waiting) < 200 and signal.waiting.endswith(".") for signal in provider.signals)
+    assert all(filled_in(signal.waiting, {}) for signal in provider.signals)
 
 
 def test_entra_is_told_the_endpoint_the_token_and_the_custom_attribute_under_its_own_names() -> None:

@@ -6,7 +6,7 @@
 | ``load|last`` | when something happened last; it sorts behind the others |
 | ``seen|{signal}`` | the first time of a step of the setup; inserted once |
 
-One query reads all three kinds.
+One query reads all three kinds, and with them the uses of tokens, which lie behind them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, get_args
 from scim.adapters.tables.directory_races import commit_any_state, insert_once, outages, read_rows
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row, RowMissingError, Table, Value, insert, merge
+from scim.adapters.tables.token_rows import USES_END, uses_in
 from scim.directories.activity import LOOK_BACK, DirectoryActivity, LastTimes, Load, Seen, Signal, window_of
 from scim.directories.directory import is_directory_id
 
@@ -65,10 +66,10 @@ class TableActivityStore:
         if not is_directory_id(directory_id):
             return DirectoryActivity()
         with outages():
-            rows = await read_rows(self._table, directory_id, (_window_key(now - LOOK_BACK), "seen}"))
+            rows = await read_rows(self._table, directory_id, (_window_key(now - LOOK_BACK), USES_END))
         last = next((_last(row) for row in rows if row.key == _LAST), LastTimes())
         loads = [_load(row) for row in rows if row.key.startswith("load|") and row.key != _LAST]
-        return DirectoryActivity(loads, last, _seen(rows))
+        return DirectoryActivity(loads, last, _seen(rows), uses_in(rows))
 
     async def forget(self, directory_id: str, before: datetime) -> int:
         """Delete loads that are older. One storage request for each 100 rows, and one."""

@@ -168,6 +168,7 @@ def _session_values(session: PortalSession) -> dict[str, Value]:
         digest=session.digest_hex,
         created=session.created.isoformat(),
         expires_at=session.expires_at.isoformat(),
+        organization_name=session.organization_name,
         directory=session.directory_id,
         return_url=session.return_url,
     )
@@ -183,6 +184,7 @@ def _session(organization_id: str, row: Row) -> PortalSession:
         created=datetime.fromisoformat(values["created"]),
         expires_at=datetime.fromisoformat(values["expires_at"]),
         digest_hex=values["digest"],
+        organization_name=values["organization_name"],
         directory_id=values.get("directory"),
         return_url=values.get("return_url"),
     )

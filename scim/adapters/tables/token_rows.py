@@ -9,13 +9,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from scim.adapters.tables.directory_races import ATTEMPTS, outages, pause
 from scim.adapters.tables.directory_rows import LIST_PARTITION
 from scim.adapters.tables.table import (
+    Row,
     RowChangedError,
     RowExistsError,
     RowMissingError,
@@ -28,6 +29,7 @@ from scim.directories.directory import DirectoryReference, is_directory_id
 from scim.directories.errors import DirectoryNotFoundError, DirectoryStoreUnavailableError
 
 _WATCH = "watch"
+_USES, USES_END = "use|", "use}"
 _DIRECTORY = "directory"
 
 
@@ -114,11 +116,16 @@ class TableTokenUses:
         continuation: Mapping[str, str] | None = None
         while True:
             with outages():
-                page = await self._table.query(directory_id, "use|", "use}", continuation=continuation)
-            uses |= {row.key.removeprefix("use|"): _moment(row.values) for row in page.rows}
+                page = await self._table.query(directory_id, _USES, USES_END, continuation=continuation)
+            uses |= uses_in(page.rows)
             continuation = page.continuation
             if continuation is None:
                 return uses
+
+
+def uses_in(rows: Sequence[Row]) -> dict[str, datetime]:
+    """Return the last known use of each version that rows of a directory tell of."""
+    return {row.key.removeprefix(_USES): _moment(row.values) for row in rows if row.key.startswith(_USES)}
 
 
 def _moment(values: Mapping[str, Any]) -> datetime:

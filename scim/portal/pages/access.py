@@ -11,7 +11,7 @@ from scim.web import WebResponse
 
 async def show_access(visit: Visit) -> WebResponse:
     """Return links and open sessions. One storage request and those of admission."""
-    uses = await visit.services.access.link_uses(visit.organization.id)
+    uses = await visit.services.access.link_uses(visit.organization_id)
     return page(visit, "access.html", uses=[use for use in reversed(uses) if _may_see(visit, use.link.id)])
 
 
@@ -21,14 +21,14 @@ async def revoke_link(visit: Visit) -> WebResponse:
     own = link_id == visit.session.link_id
     if own and visit.form.get("confirmed") != "yes":
         return page(visit, "revoke_link.html", link_id=link_id)
-    await visit.services.access.revoke_link(visit.organization.id, link_id)
+    await visit.services.access.revoke_link(visit.organization_id, link_id)
     return _left(visit) if own else see_other(visit, "/access")
 
 
 async def end_session(visit: Visit) -> WebResponse:
     """Return to the list with a session ended."""
     link_id, session_id = _visible_link(visit), visit.path["session_id"]
-    await visit.services.access.end_session(visit.organization.id, link_id, session_id)
+    await visit.services.access.end_session(visit.organization_id, link_id, session_id)
     return _left(visit) if session_id == visit.session.id else see_other(visit, "/access")
 
 

@@ -11,11 +11,11 @@ MAX_DIRECTORIES = 100
 
 
 async def show_home(visit: Visit) -> WebResponse:
-    """Return the list of directories and providers. Three storage requests, and one for each directory."""
+    """Return the list of directories and providers. Two storage requests, and one for each directory."""
     only = visit.session.directory_id
     if only is not None:
         return see_other(visit, f"/directories/{only}")
-    listed = await visit.services.directories.directory_page(visit.organization.id, "", MAX_DIRECTORIES)
+    listed = await visit.services.directories.directory_page(visit.organization_id, "", MAX_DIRECTORIES)
     return page(visit, "home.html", directories=listed.directories, providers=guide().providers)
 
 

@@ -27,7 +27,7 @@ def _form(visit: Visit, provider: ProviderGuide, name: str = "", problem: str = 
         name=name or provider.name,
         longest=MAX_NAME_LENGTH,
         new_id=new_id,
-        proof=visit.key.proof(new_id) if visit.key else "",
+        proof=visit.proof(new_id),
         problem=problem,
     )
 
@@ -36,14 +36,14 @@ async def configure(visit: Visit) -> WebResponse:
     """Return the new directory's endpoint and token; when the form was sent before, the endpoint alone."""
     provider = _provider(visit, visit.form.get("provider", ""))
     new_id = visit.form.get("new_id", "")
-    if visit.key is None or not visit.key.proves(new_id, visit.form.get("proof", "")):
+    if not visit.proves(new_id, visit.form.get("proof", "")):
         raise foreign_form()
     before = await _existing(visit, f"dir_{new_id}")
     if before is not None:
         return _connected(visit, provider, before, "")
     try:
         made = await visit.services.directories.create_directory(
-            visit.organization.id, name=visit.form.get("name", ""), provider=provider.id, creation_id=new_id
+            visit.organization_id, name=visit.form.get("name", ""), provider=provider.id, creation_id=new_id
         )
     except InvalidValueError as error:
         problem = str(error).partition(": ")[2]

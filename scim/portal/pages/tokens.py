@@ -30,7 +30,7 @@ async def show_tokens(visit: Visit) -> WebResponse:
         overlaps=OVERLAPS,
         default_overlap=str(DEFAULT_OVERLAP.days),
         rotation=rotation,
-        proof=visit.key.proof(rotation) if visit.key else "",
+        proof=visit.proof(rotation),
         valid=[token for token in tokens if token.state in ("current", "previous")],
     )
 
@@ -38,7 +38,7 @@ async def show_tokens(visit: Visit) -> WebResponse:
 async def rotate(visit: Visit) -> WebResponse:
     """Return a new token, shown in this answer; the form names the rotation, so sending it twice makes one token."""
     rotation, days = visit.form.get("rotation", ""), visit.form.get("overlap", "")
-    if visit.key is None or not visit.key.proves(rotation, visit.form.get("proof", "")) or days not in OVERLAPS:
+    if not visit.proves(rotation, visit.form.get("proof", "")) or days not in OVERLAPS:
         raise foreign_form()
     made = await visit.services.tokens.rotate(
         visit.directory.id, overlap=timedelta(days=int(days)), rotation_id=rotation

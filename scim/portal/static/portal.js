@@ -52,6 +52,7 @@
   const longest = 30 * 60 * 1000;
   const refresh = async (fragment) => {
     const response = await fetch(fragment.dataset.refresh, { headers: { "X-Fragment": "1" } });
+    if (response.status === 401) { location.reload(); return; }
     if (!response.ok) throw new Error(String(response.status));
     const fresh = await response.text();
     if (fresh === fragment.fresh) return;
@@ -59,9 +60,10 @@
     const parsed = new DOMParser().parseFromString(fresh, "text/html").body;
     const before = fragment.querySelector("[data-say]");
     const after = parsed.querySelector("[data-say]");
-    if (before && after && before.dataset.say !== after.dataset.say) announce(after.dataset.say);
+    if (after && before?.dataset.say !== after.dataset.say) announce(after.dataset.say);
     fragment.replaceChildren(...parsed.childNodes);
     enhance(fragment);
+    for (const id of (after?.dataset.done ?? "").split(" ").filter(Boolean)) document.getElementById(id)?.classList.add("done");
   };
   const keepFresh = (fragment) => {
     const began = Date.now();

@@ -1,0 +1,121 @@
+"""Steps that tick themselves: what the provider's requests show on the open page, and what each refresh costs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from scim.provisioning.activity_recorder import ActivityRecorder
+from scim.provisioning.provisioning_log import ProvisioningLog
+from tests.portal import Browser, Shown, open_browser
+from tests.service import ScimClient, Service, add_members, user
+
+both_storages = pytest.mark.parametrize("storage_kind", ["memory", "azurite"])
+
+
+async def connected(browser: Browser) -> ScimClient:
+    """Return a provider that uses what Configure showed."""
+    shown = await browser.configure()
+    directory = await browser.application.directories.get_directory(shown.value("endpoint").rpartition("/")[2])
+    return ScimClient(browser.application, directory, shown.value("token"), browser.meter)
+
+
+async def stored(client: ScimClient) -> None:
+    """Store what was told of requests, as the process does behind its answers."""
+    application: Any = client.application
+    recorder = ActivityRecorder(application.activity_store)
+    log = ProvisioningLog(application.provisioning_log_store, application.directory_store)
+    for outcome in application.activity.told:
+        recorder.observe(outcome)
+        log.observe(outcome)
+    application.activity.told.clear()
+    await recorder.close()
+    await log.close()
+
+
+def fragments(shown: Shown) -> dict[str, str]:
+    """Return the addresses of a page's fragments by their last part."""
+    addresses = re.findall(r'data-refresh="/portal([^"]+)"', shown.html)
+    return {address.partition("?")[0].rpartition("/")[2]: address.replace("&amp;", "&") for address in addresses}
+
+
+def done(shown: Shown) -> list[str]:
+    """Return which steps a fragment shows as seen."""
+    return re.findall(r'<li class="done">\s*<strong>([^<]+)', shown.html)
+
+
+@both_storages
+async def test_each_step_is_ticked_by_the_request_that_shows_it(browser: Browser) -> None:
+    client = await connected(browser)
+    page = await browser.get(f"/directories/{client.directory.id}/guide")
+    progress = fragments(page)["progress"]
+    assert done(page) == []
+    assert "Nothing has come with the token" in page.text
+
+    seen = []
+    await client.get("/Users", {"filter": f'userName eq "{uuid4()}"'})
+    await stored(client)
+    seen.append(await browser.get(progress))
+    anna = (await client.new_user("anna"))["id"]
+    await stored(client)
+    seen.append(await browser.get(progress))
+    await client.patch(f"/Users/{anna}", {"op": "Replace", "path": "active", "value": "False"})
+    group = (await client.new_group("Admins"))["id"]
+    await client.patch(f"/Groups/{group}", add_members(anna))
+    await stored(client)
+    seen.append(await browser.get(progress))
+
+    assert done(seen[0]) == ["Token used", "Connection tested"]
+    assert "The credentials were accepted just now, and no user has come yet." in seen[0].text
+    assert done(seen[1]) == ["Token used", "Connection tested", "First user"]
+    assert anna in seen[1].text
+    assert done(seen[2])[3:] == ["Change of a user", "First group", "Members of a group"]
+    assert 'data-done="connection credentials on_demand"' in seen[2].html
+    assert "Choose Start provisioning" in seen[2].text
+    assert {shown.storage_requests for shown in seen} == {2}
+
+
+@both_storages
+async def test_a_wrong_token_is_explained_with_what_to_do(browser: Browser) -> None:
+    client = await connected(browser)
+    page = await browser.get(f"/directories/{client.directory.id}/guide")
+    refused = await client.get("/Users", authorization=f"Bearer Bearer {client.token}")
+    await stored(client)
+
+    shown = await browser.get(fragments(page)["problems"])
+
+    assert refused.status == 401
+    assert (shown.status, shown.storage_requests) == (200, 2)
+    assert "Remove the word Bearer from Secret Token" in shown.text
+    assert "Remove the word Bearer" in (await browser.get(f"/directories/{client.directory.id}/guide")).text
+    assert client.token not in shown.html
+
+
+async def test_a_fragment_is_of_the_directory_and_the_session_that_its_page_was_made_for(service: Service) -> None:
+    browser, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
+    client = await connected(browser)
+    theirs = await connected(foreign)
+    for name, address in fragments(await browser.get(f"/directories/{client.directory.id}/guide")).items():
+        proof = address.partition("proof=")[2]
+        for changed in (
+            address.replace(client.directory.id, theirs.directory.id),
+            address.replace("entra_id", "okta"),
+            address.replace(proof, "0" * 64),
+            f"/directories/{client.directory.id}/{name}",
+        ):
+            assert (await browser.get(changed)).status == 404
+        assert (await foreign.get(address)).status == 404
+        assert (await browser.get(address)).status == 200
+
+
+async def test_the_overview_says_how_the_directory_stands_in_the_words_of_the_api(browser: Browser) -> None:
+    client = await connected(browser)
+    one = f"/directories/{client.directory.id}"
+    assert "Waiting No request has arrived yet." in (await browser.get(one)).text
+    await client.post("/Users", user("anna"))
+    await stored(client)
+
+    assert "Healthy Requests arrive and succeed." in (await browser.get(one)).text
