@@ -23,8 +23,6 @@ class StoredDocument:
     last_modified: str
     etag: str
     """The state of the document's row."""
-    operations: tuple[str, ...] = ()
-    """The ids of the last 8 operations on the document's row, by which a write recognises itself."""
     members_etag: str = ""
     """The state of a group's version row."""
     announced: int = 0

@@ -84,7 +84,7 @@ def described_rows() -> Iterator[tuple[RowKind, frozenset[str]]]:
     for cells in table_cells(4):
         properties = frozenset(re.findall(r"`([^`]+)`", cells[1]))
         if "as `u|`" in cells[1]:
-            properties |= {"d0", "version", "created", "modified", "operations"}
+            properties |= {"d0", "version", "created", "modified"}
         if "the outbox row" in cells[1]:
             properties |= {"d0", "time", "users", "active", "groups", "created", "deleted"}
         for key in re.findall(r"`([^`]+)`", cells[0]):

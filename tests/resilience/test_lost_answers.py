@@ -13,7 +13,8 @@ from scim.local_host.azurite import Azurite
 from tests.faults import Fault, Send, transactions
 from tests.resilience.scene import Scene, open_scene
 from tests.resilience.soundness import assert_sound
-from tests.service import add_members, remove_members
+from tests.resilience.stock import unique
+from tests.service import add_members, remove_members, user
 
 _MANY = 1200
 """More changes than one page of the feed holds."""
@@ -90,3 +91,37 @@ async def test_a_guarded_change_that_was_not_applied_is_refused(scene: Scene) ->
     assert answered.status == HTTPStatus.PRECONDITION_FAILED
     held = await assert_sound(scene.client.application, scene.client.partition)
     assert (group_id, scene.pool[5]) not in held.memberships
+
+
+async def test_a_change_of_members_is_not_applied_twice_when_another_undid_it(scene: Scene) -> None:
+    group_id = await scene.group(scene.pool[:3])
+    path = f"/Groups/{group_id}"
+
+    async def others() -> None:
+        await scene.client.patch(path, remove_members(scene.pool[5]))
+        await relay(scene.partition)
+
+    scene.transport.when(transactions, lost_while(others))
+
+    answered = await scene.client.patch(path, add_members(scene.pool[5]))
+
+    assert answered.status == HTTPStatus.NO_CONTENT
+    held = await assert_sound(scene.client.application, scene.client.partition)
+    assert (group_id, scene.pool[5]) not in held.memberships
+
+
+async def test_a_user_is_not_created_twice_when_another_deleted_it(scene: Scene) -> None:
+    name = unique()
+
+    async def others() -> None:
+        (user_id,) = await scene.client.find(f'userName eq "{name}"')
+        assert (await scene.client.delete(f"/Users/{user_id}")).status == HTTPStatus.NO_CONTENT
+        await relay(scene.partition)
+
+    scene.transport.when(transactions, lost_while(others))
+
+    answered = await scene.client.post("/Users", user(name))
+
+    assert answered.status == HTTPStatus.CREATED
+    held = await assert_sound(scene.client.application, scene.client.partition)
+    assert answered.json["id"] not in held.users

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.groups import read_group
 from scim.adapters.tables.large_groups import STAGING, announce_members
 from scim.adapters.tables.memberships import membership_removal, version_merge
 from scim.adapters.tables.outbox import Tally, outbox_insert
@@ -159,9 +158,8 @@ async def _commit_deletion(
     writes = [*user_removal(partition, user, anchor_etag, operation, events), *departure.writes]
     try:
         await partition.commit([*writes, *await _unfinished_removal(partition, user.id, group_ids)])
-    except TransactionRefusedError as refused:
-        # A delete that finds nothing after a lost answer succeeded.
-        return refused.uncertain and await partition.read(keys.anchor(user.id)) is None
+    except TransactionRefusedError:
+        return False
     return True
 
 
@@ -202,8 +200,6 @@ async def _commit_group_deletion(partition: Partition, group: StoredDocument, *,
     try:
         await partition.commit(writes)
     except TransactionRefusedError as refused:
-        if refused.uncertain and await read_group(partition, group.id) is None:
-            return True
         if writes[refused.index].key == keys.unfinished(group.id):
             return False
         raise LostRaceError from refused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from scim.adapters.tables import keys
@@ -12,7 +12,6 @@ from scim.resources.identifiers import Operation, ResourceName
 from scim.resources.stored_document import StoredDocument
 
 MAX_DOCUMENT_BYTES = 256 * 1024
-_KEPT_OPERATIONS = 8
 _BMP_END = "\uffff"
 
 
@@ -51,20 +50,10 @@ def require_size(text: str) -> None:
         raise LimitExceededError("A resource may hold at most 256 KiB of JSON; map fewer or shorter attributes.")
 
 
-def document_values(text: str, operation: Operation, *, created: str, before: Sequence[str] = ()) -> dict[str, Value]:
-    """Return the properties of a document's row after an operation.
-
-    :param before: The operations that the row remembers so far.
-    """
+def document_values(text: str, operation: Operation, *, created: str) -> dict[str, Value]:
+    """Return the properties of a document's row after an operation."""
     require_size(text)
-    remembered = [*before, operation.id][-_KEPT_OPERATIONS:]
-    return {
-        **split_text(text),
-        "version": operation.id,
-        "created": created,
-        "modified": operation.time,
-        "operations": " ".join(remembered),
-    }
+    return {**split_text(text), "version": operation.id, "created": created, "modified": operation.time}
 
 
 def stored_user(row: Row) -> StoredDocument:
@@ -92,6 +81,5 @@ def _stored(name: ResourceName, row: Row, version: str, modified: str, members_e
         created=str(values["created"]),
         last_modified=modified,
         etag=row.etag,
-        operations=tuple(str(values["operations"]).split()),
         members_etag=members_etag,
     )

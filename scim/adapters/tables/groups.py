@@ -73,14 +73,9 @@ async def commit_create(
     try:
         etags = await partition.commit(writes)
     except TransactionRefusedError as refused:
-        stored = await read_group(partition, group_id) if refused.uncertain else None
-        if stored is not None:  # Only our own lost answer can have stored this new id.
-            return stored
         raise _creation_error(refused, writes[refused.index]) from refused
     text = document_text(document)
-    return StoredDocument(
-        "Group", group_id, text, operation.id, operation.time, operation.time, etags[0], (operation.id,), etags[1]
-    )
+    return StoredDocument("Group", group_id, text, operation.id, operation.time, operation.time, etags[0], etags[1])
 
 
 def _creation_error(refused: TransactionRefusedError, write: Write) -> Exception:
@@ -130,7 +125,7 @@ async def replace_group(
         *member_writes(before.id, first),
         outbox_insert(partition, operation, events, part.tally),
     ]
-    await commit_replace(partition, writes, before.id, operation, "displayName")
+    await commit_replace(partition, writes, "displayName")
     if not others:
         return operation.id, True
     return await _change_others(partition, before.id, others, operation, guarded=guarded), True
@@ -168,7 +163,7 @@ def _document_part(before: StoredDocument, after: dict[str, Any], operation: Ope
     if text == before.text:
         return None
     removed, added = moved_lookups(keys.lookups("Group", before.id, old), keys.lookups("Group", before.id, after))
-    values = document_values(text, operation, created=before.created, before=before.operations)
+    values = document_values(text, operation, created=before.created)
     writes = [
         replace(keys.document(before.id), values, before.etag),
         *(insert(key, {"id": before.id}) for key in added),

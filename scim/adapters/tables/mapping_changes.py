@@ -143,7 +143,7 @@ async def _rewrite(
     """Store a user's lookup rows by new mappings; with an event it has a new version, the document stays as it is."""
     operation = begin_operation(user.version)
     values: dict[str, Value] = {
-        **document_values(user.text, operation, created=user.created, before=user.operations),
+        **document_values(user.text, operation, created=user.created),
         **mapping_values(revision if events else user.announced, found_by),
         "active": is_active(user.document()),
     }
@@ -157,4 +157,4 @@ async def _rewrite(
     ]
     if events:
         writes.append(outbox_insert(partition, operation, events, Tally()))
-    await commit_replace(partition, writes, user.id, operation, "userName")
+    await commit_replace(partition, writes, "userName")

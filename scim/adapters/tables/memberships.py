@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.outbox import Tally, is_recorded, outbox_insert
+from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
     MAX_TRANSACTION_WRITES,
     Row,
+    RowChangedError,
     RowExistsError,
     RowMissingError,
     TransactionRefusedError,
@@ -165,26 +166,12 @@ class _Commits:
         try:
             etag = (await self.partition.commit(writes))[0]
         except TransactionRefusedError as refused:
-            etag = await self._recognised(operation) if refused.uncertain else ""
-            if not etag:
-                _raise_if_unknown(refused, writes)
-                raise
-        self.version, self.state = operation.id, etag if self.state else ""
-
-    async def _recognised(self, operation: Operation) -> str:
-        """Return the version row's state when a transaction whose answer was lost turns out to be stored, or nothing.
-
-        What is stored but no longer the last change of the group is known by its row in outbox or feed.
-        """
-        row = await self.partition.read(keys.group_version(self.group_id))
-        if row is None:
-            return ""
-        if row.values["version"] != operation.id:
-            if not await is_recorded(self.partition, operation.id):
-                return ""
-            self.version = operation.id
-            return "" if self.state else row.etag
-        return row.etag
+            _raise_if_unknown(refused, writes)
+            raise
+        self.version = operation.id
+        if self.state and not etag:  # Applied, but its answer was lost: others may have changed the members since.
+            raise RowChangedError(0, uncertain=True)
+        self.state = etag if self.state else ""
 
 
 def _raise_if_unknown(refused: TransactionRefusedError, writes: Sequence[Write]) -> None:

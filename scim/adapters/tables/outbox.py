@@ -18,9 +18,6 @@ from scim.resources.identifiers import Operation
 _MAX_EVENT_UNITS = 400_000
 """UTF-16 units of a row's events: with the key and other properties the row stays below 1 MiB."""
 
-_RECENT = 5000
-"""More feed rows than can follow a change while its request lasts, which is 20 s."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -107,21 +104,6 @@ def read_events(row: Row) -> list[dict[str, Any]]:
     """Return the events of an outbox or feed row."""
     events: list[dict[str, Any]] = json.loads(joined_text(row.values))
     return events
-
-
-async def is_recorded(partition: Partition, operation_id: str) -> bool:
-    """Return whether an operation of this request was committed: outbox or feed has its row.
-
-    One storage request, or 2 and one for each 1000 when the relay may have moved it; it is not far from the feed's end.
-    """
-    if await partition.read(keys.outbox(operation_id), select=("RowKey",)) is not None:
-        return True
-    head = await partition.read(keys.HEAD, select=("number",))
-    last = int(str(head.values["number"])) if head else 0
-    recent = (keys.feed(max(0, last - _RECENT)), keys.FEED_END)
-    return any(
-        [row.values.get("operation") == operation_id async for row in partition.rows(recent, select=("operation",))]
-    )
 
 
 def read_tally(values: Mapping[str, Value]) -> Tally:

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from scim.adapters.tables.failures import AttemptFailedError
 from scim.adapters.tables.table import Row, RowPage, StorageUnavailableError, Table, TransactionRefusedError, Write
+from scim.adapters.tables.unanswered import Commit
 from scim.resources.storage_scope import current_storage_scope
 
 MAX_RETRIES: Final = 3
@@ -25,7 +26,8 @@ Pause = Callable[[float], Awaitable[None]]
 class RetryingTable:
     """A :class:`~scim.adapters.tables.table.Table` over one that tries once.
 
-    A commit is repeated even when it is not known whether an attempt was applied: the repetition then meets its own
+    A commit is repeated even when it is not known whether an attempt was applied. One that records its operation in the
+    outbox is then never applied twice (:class:`~scim.adapters.tables.unanswered.Commit`); any other may meet its own
     writes, and the refusal says so (``uncertain``).
     """
 
@@ -55,7 +57,7 @@ class RetryingTable:
 
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none, and return the new ETags in order."""
-        return await with_retries(lambda: self._table.commit(partition, writes), self._pause)
+        return await with_retries(Commit(self._table, partition, writes), self._pause)
 
 
 async def with_retries(call: Callable[[], Awaitable[T]], pause: Pause = sleep) -> T:

@@ -134,7 +134,8 @@ class Table(Protocol):
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none, and return the new ETags in order ("" for a delete). One storage request.
 
-        Retries what is safe to retry; see :class:`TransactionRefusedError` about what a retry may meet.
+        Retries what is safe to retry; see :class:`TransactionRefusedError` about what a retry may meet. Every ETag is
+        "" when the transaction records an operation that turns out to have been applied by an attempt without answer.
 
         :raises RowExistsError, RowChangedError, RowMissingError: The first write that was refused.
         :raises TransactionTooLargeError: Before anything is sent, when a limit of the service is broken.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from scim.adapters.tables import keys
@@ -44,7 +44,7 @@ async def create_user(partition: Partition, document: dict[str, Any], operation:
     inserts = user_inserts(document, operation, partition.attributes)
     tally = Tally(users=1, active=int(is_active(document)), created=user_id)
     outbox = outbox_insert(partition, operation, created_events("User", document), tally)
-    etags = await _commit_create(partition, [*inserts, outbox], user_id)
+    etags = await _commit_create(partition, [*inserts, outbox])
     # The document is the last but two: anchor and outbox row follow it.
     return stored_user(Row(inserts[-2].key, etags[-3], inserts[-2].values))
 
@@ -54,7 +54,7 @@ def user_inserts(
 ) -> list[Write]:
     """Return the writes that store a user's own rows; its lookup rows first, so that a taken userName is told first."""
     user_id = str(document["id"])
-    values = _user_values(document_text(document), document, operation, operation.time, ())
+    values = _user_values(document_text(document), document, operation, operation.time)
     found_by = matching_values(attributes, document)
     values |= mapping_values(attributes.revision, found_by)
     return [
@@ -72,13 +72,8 @@ def _lookups(user_id: str, document: dict[str, Any]) -> tuple[str, ...]:
     return lookups
 
 
-def _user_values(
-    text: str, document: dict[str, Any], operation: Operation, created: str, before: Sequence[str]
-) -> dict[str, Any]:
-    return {
-        **document_values(text, operation, created=created, before=before),
-        "active": is_active(document),
-    }
+def _user_values(text: str, document: dict[str, Any], operation: Operation, created: str) -> dict[str, Any]:
+    return {**document_values(text, operation, created=created), "active": is_active(document)}
 
 
 def mapping_values(announced: int, found_by: Iterable[str]) -> dict[str, Value]:
@@ -87,14 +82,10 @@ def mapping_values(announced: int, found_by: Iterable[str]) -> dict[str, Value]:
     return {name: value for name, value in values.items() if value}
 
 
-async def _commit_create(partition: Partition, writes: list[Write], user_id: str) -> list[str]:
+async def _commit_create(partition: Partition, writes: list[Write]) -> list[str]:
     try:
         return await partition.commit(writes)
     except TransactionRefusedError as refused:
-        if refused.uncertain:
-            row = await partition.read(keys.document(user_id))
-            if row is not None:  # Only our own lost answer can have stored this new id.
-                return [row.etag] * len(writes)
         if isinstance(refused, RowExistsError):
             raise ValueTakenError("userName", writes[refused.index].key) from refused
         raise LostRaceError from refused
@@ -115,7 +106,7 @@ async def replace_user(
     removed, added = moved_lookups(
         user_lookups(before, old), (*_lookups(before.id, after), *keys.matching(found_by, before.id))
     )
-    values = _user_values(text, after, operation, before.created, before.operations)
+    values = _user_values(text, after, operation, before.created)
     values |= mapping_values(before.announced, found_by)
     tally = Tally(active=int(is_active(after)) - int(is_active(old)))
     writes = [
@@ -124,7 +115,7 @@ async def replace_user(
         *(delete(key) for key in removed),
         outbox_insert(partition, operation, updated_events("User", old, after), tally),
     ]
-    etag = await commit_replace(partition, writes, before.id, operation, "userName")
+    etag = await commit_replace(partition, writes, "userName")
     return stored_user(Row(keys.document(before.id), etag, values))
 
 
@@ -139,20 +130,11 @@ def moved_lookups(before: Iterable[str], after: Iterable[str]) -> tuple[list[str
     return [key for key in old if key not in new], [key for key in new if key not in old]
 
 
-async def commit_replace(
-    partition: Partition, writes: list[Write], resource_id: str, operation: Operation, unique_attribute: str
-) -> str:
-    """Commit a change of a document, whose replace is the first write, and return the row's new ETag.
-
-    After a lost answer the row is read again: our operation id among its last 8 means that it was stored.
-    """
+async def commit_replace(partition: Partition, writes: list[Write], unique_attribute: str) -> str:
+    """Commit a change of a document, whose replace is the first write, and return the row's new ETag."""
     try:
         return (await partition.commit(writes))[0]
     except TransactionRefusedError as refused:
-        if refused.uncertain:
-            row = await partition.read(keys.document(resource_id))
-            if row is not None and operation.id in str(row.values["operations"]).split():
-                return row.etag
         write = writes[refused.index]
         unknown = unknown_member_of(refused, write)
         if unknown is not None:

@@ -16,7 +16,7 @@ from scim.resources.values import parse_datetime
 
 LATE_SECONDS: Final = 900
 """Three times the interval of the sweep, which does what a lost message or a crash left undone."""
-_DOCUMENT_TEXTS: Final = ("version", "created", "modified", "operations")
+_DOCUMENT_TEXTS: Final = ("version", "created", "modified")
 _HEAD_NUMBERS: Final = ("number", "users", "active", "groups")
 _TALLY_NUMBERS: Final = ("users", "active", "groups")
 _TALLY_TEXTS: Final = ("created", "deleted")
