@@ -1,6 +1,6 @@
 # Everything a developer runs. Needs git, Python 3.11 or later and make; the rest is installed here, under .venv and .local.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast resilience soak bench lint scripts format types imports conformance package azure-cli check clean
+.PHONY: help install run test test-fast resilience soak openapi bench lint scripts format types imports conformance package azure-cli check clean
 
 # The first Python that is new enough; `make PYTHON=python3.13 …` names another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -8,6 +8,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+OPENAPI_VENV := .local/venv-openapi
 CONFORMANCE := ../shared/conformance/run.sh
 ARGS ?=
 
@@ -70,6 +71,17 @@ conformance: install ## Run the public SCIM checks of ../shared/conformance, whe
 	@if [ -f $(CONFORMANCE) ]; then $(BIN)/python -m scim.local_host.public_checks $(CONFORMANCE) $(ARGS); \
 	else echo "The public SCIM checks are not here: $(CONFORMANCE) is missing"; fi
 
+$(OPENAPI_VENV)/.installed: requirements-openapi.txt | $(INSTALLED)
+	@$(BIN)/python -m venv $(OPENAPI_VENV)
+	@$(OPENAPI_VENV)/bin/python -m pip install --disable-pip-version-check --no-input --quiet -r requirements-openapi.txt
+	@touch $@
+
+openapi: install $(OPENAPI_VENV)/.installed ## Try the management API against its OpenAPI document, for a minute
+	@$(BIN)/python -m scim.local_host.started_host \
+		env ORGANIZATION_ID={organization_id} DIRECTORY_ID={directory_id} \
+		$(OPENAPI_VENV)/bin/schemathesis --config-file tests/openapi/schemathesis.toml \
+		run '{api_url}/openapi.json' --header 'Authorization: Bearer {api_key}' --max-time 50 $(ARGS)
+
 package: $(INSTALLED) ## Build dist/functions.zip, exactly what is deployed
 	@$(BIN)/python -m scim.local_host.deployment_package dist/functions.zip
 
@@ -79,5 +91,5 @@ azure-cli: $(INSTALLED) ## Install the Azure CLI under .local (0.7 GB), to check
 	@.local/venv-azure-cli/bin/python -m pip install --disable-pip-version-check --no-input --quiet azure-cli==2.91.0
 
 clean: ## Remove what was built and installed; data and secrets in .local stay
-	@rm -rf $(VENV) .local/azurite .local/venv-* .local/stage dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .local/azurite .local/venv-* .local/stage dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

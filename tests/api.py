@@ -6,13 +6,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from scim.composition import Application
 from scim.directories.api_key import KeyScope
-from scim.management.problems import TYPE_PREFIX
+from scim.management.openapi import openapi_document
+from scim.management.problems import TYPE_PREFIX, Problem
+from scim.management.registry import OPERATIONS, find_operation
 from scim.web import WebRequest
 from tests.service import ORIGIN, Answer, Meter, Service
 
@@ -67,6 +71,7 @@ class ApiClient:
             assert_problem(response.status, parsed)
         else:
             assert response.content_type == "application/json"
+        assert_documented(method, path, response.status, parsed)
         return Answer(response.status, parsed, response.headers, spent)
 
     async def all_pages(self, path: str, limit: int, **query: str) -> list[Any]:
@@ -108,6 +113,36 @@ def assert_problem(status: int, body: Any) -> None:
     assert body["status"] == status
     assert body["type"].startswith(TYPE_PREFIX)
     assert not re.search(_LIBRARY_TEXT, json.dumps([body["detail"], body.get("errors")]), re.IGNORECASE), body
+
+
+def assert_documented(method: str, path: str, status: int, body: Any) -> None:
+    """Check that the OpenAPI document has this answer of this operation, and that the body is as it says."""
+    described = _document()["paths"].get(_template(method, path), {}).get(method.lower())
+    if described is None:
+        return  # an address or a method that is not there
+    answer = described["responses"].get(str(status))
+    assert answer is not None, f"{method} {path}: {status} is not documented"
+    assert (body is None) == ("content" not in answer)
+    for content in answer.get("content", {}).values():
+        _validator(content["schema"]["$ref"]).validate(body)
+
+
+def _template(method: str, path: str) -> str:
+    try:
+        return f"/api/v1/{find_operation(method, path)[0].path}"
+    except Problem:
+        return ""
+
+
+@cache
+def _document() -> Mapping[str, Any]:
+    return openapi_document(OPERATIONS, ORIGIN)
+
+
+@cache
+def _validator(reference: str) -> Any:
+    schema = {"$ref": reference, "components": _document()["components"]}
+    return Draft202012Validator(schema)
 
 
 async def warm(client: ApiClient) -> ApiClient:

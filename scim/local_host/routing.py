@@ -72,7 +72,7 @@ def _segment(segment: str, *, last: bool = False) -> str:
     if (rest or optional) and not last:
         raise RouteError(f"{segment!r} must be the last segment")
     if rest:
-        return f"(?:/(?P<{name}>.*))?"
+        return f"(?:/(?P<{name}>(?s:.*)))?"
     return f"(?:/(?P<{name}>[^/]+))?" if optional else f"/(?P<{name}>[^/]+)"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from typing import Any
@@ -24,6 +24,7 @@ from scim.management.models import ListQuery
 from scim.management.operation import Operation
 from scim.management.registry import OPERATIONS
 from tests.api import ApiClient
+from tests.furnished_organization import FurnishedOrganization, furnish
 from tests.service import PATCH_URN, Answer, ScimClient, add_members, group, user
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -45,21 +46,11 @@ NOT_OURS = {"rotation_id"}
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One organization, and an id or value of everything that it has."""
-
-    values: Mapping[str, str]
-    """By the name of the parameter, field or filter that takes it."""
-    scim: ScimClient
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
 class World:
     """Two organizations, and the clients of the first."""
 
-    own: Side
-    foreign: Side
+    own: FurnishedOrganization
+    foreign: FurnishedOrganization
     everything: ApiClient
     """Of a key that opens all organizations."""
     limited: ApiClient
@@ -100,53 +91,11 @@ UNKNOWN = {
 
 @pytest.fixture
 async def world(api: ApiClient) -> World:
-    own, foreign = await side(api, "own"), await side(api, "foreign", AttributeMapping("tag", f"{EXTENSION}:tag"))
+    own, foreign = await furnish(api, "own"), await furnish(api, "foreign", AttributeMapping("tag", f"{EXTENSION}:tag"))
     organization = own.values["organization_id"]
     limited = await api.with_key("write", organization)
+    assert own.values.keys() == foreign.values.keys() == UNKNOWN.keys()
     return World(own, foreign, api, limited, await api.with_key("read", organization))
-
-
-async def side(api: ApiClient, name: str, *mappings: AttributeMapping) -> Side:
-    """Return an organization with at least two of everything."""
-    application = api.application
-    body = {"name": name, "external_id": f"{name}-organization"}
-    organization = (await api.post("organizations", body)).json["id"]
-    made = [
-        await application.directories.create_directory(
-            organization, name=name, provider="entra_id", mappings=list(mappings)
-        )
-        for _ in range(2)
-    ]
-    scim = ScimClient(application, made[0].directory, made[0].token, api.meter)
-    emails = [{"value": f"{name}@example.com", "type": "work"}]
-    users = [
-        await scim.new_user(f"{name}-{number}", externalId=f"{name}-{number}", emails=emails if number == 0 else [])
-        for number in range(2)
-    ]
-    ids = [each["id"] for each in users]
-    groups = [await scim.new_group(f"{name}-{number}", ids, externalId=f"{name}-g{number}") for number in range(2)]
-    await scim.relay()
-    assert (await scim.post("/Users", user(f"{name}-0"))).status == 409
-    await application.provisioning_log.close()
-    keys = [await application.api_keys.create(name, "write", organization_id=organization) for _ in range(2)]
-    links = [await api.post(f"organizations/{organization}/portal-links", {}) for _ in range(2)]
-    (token,) = made[0].directory.tokens
-    values = {
-        "organization_id": organization,
-        "directory_id": made[0].directory.id,
-        "user_id": ids[0],
-        "group_id": groups[0]["id"],
-        "version": token.version,
-        "key_id": keys[0].key.id,
-        "link_id": links[0].json["id"],
-        "external_id": f"{name}-organization",
-        "username": f"{name}-0",
-        "email": f"{name}@example.com",
-        "display_name": f"{name}-0",
-        "resource": ids[0],
-    }
-    assert values.keys() == UNKNOWN.keys()
-    return Side(values, scim, keys[1].value)
 
 
 def names_in(template: str) -> list[str]:

@@ -54,6 +54,7 @@ def test_a_catch_all_takes_the_rest_with_its_slashes() -> None:
     routes = router(("f", "a/{*rest}"), ("zz", "{*path}"))
     assert routes.match("GET", "/a/b/c//d") == ("f", {"rest": "b/c//d"})
     assert routes.match("GET", "/a") == ("f", {})
+    assert routes.match("GET", "/a/b\nc") == ("f", {"rest": "b\nc"})
     assert routes.match("GET", "/b/c") == ("zz", {"path": "b/c"})
     assert routes.match("GET", "/") == ("zz", {})
 
