@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scim.directories.interfaces import SecretStore, WatchList
     from scim.directories.token_uses import TokenUses
     from scim.events.feed import FeedCursor, FeedPage
+    from scim.resources.derived import DerivedReader
     from scim.resources.interfaces import ResourceStore
     from scim.resources.provisioning_log import ProvisioningLogStore
 
@@ -139,6 +140,12 @@ class Stores:
     def tables_of(self, directory: Directory) -> Sequence[Table]:
         """Return the tables in which a directory has a partition of its own, but for that of the directories."""
         return [self.partition_of(directory).table, self.account.table(LOG_TABLE)]
+
+    def derived_of(self, directory: Directory) -> DerivedReader:
+        """Return what is derived from the events of a directory."""
+        from scim.adapters.tables.derived_rows import TableDerivedReader
+
+        return TableDerivedReader(self.partition_of(directory))
 
     @cached_property
     def activity_store(self) -> ActivityStore:

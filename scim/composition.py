@@ -200,6 +200,7 @@ class Application(Stores):
             store_of=self.resources_of,
             deletion=self.deletion,
             standing_of=self.standing_of,
+            derived_of=self.derived_of,
             feed_of=self.feed_of,
             provisioning_log=self.provisioning_log_store,
             organization_events=OrganizationEventReader(self.organization_feed.read, self.feed_of),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,6 +19,8 @@ from scim.directories.errors import InvalidValueError
 from scim.management.models import Answer, Body
 from scim.management.operation import Call, Operation
 from scim.management.problems import FieldError, invalid
+from scim.resources.attribute_coverage import Coverage
+from scim.resources.mapping_coverage import mapping_coverage, resource_count
 from scim.resources.mapping_rules import require_valid_mappings
 
 Type = Literal["string", "boolean", "integer", "decimal", "dateTime", "reference"]
@@ -52,6 +55,17 @@ class MappingAnswer(Answer):
     resource: Literal["User", "Group"]
 
 
+class CoverageAnswer(Answer):
+    """How many users or groups have a value under a mapping's path, as of some seconds ago."""
+
+    name: str
+    resource: Literal["User", "Group"]
+    resources: int | None = Field(description="Null where a path is not counted, such as entries by value.")
+    of: int = Field(description="How many users or groups there are.")
+    last_seen_at: datetime | None = Field(description="When a value was written last, to the hour.")
+    sample: str | None = Field(description="Two characters of one value, digits as 0, and dots.")
+
+
 Mappings = Annotated[list[MappingBody], Field(max_length=MAX_MAPPINGS)]
 
 
@@ -68,9 +82,34 @@ class MappingsAnswer(Answer):
     attribute_mappings: list[MappingAnswer]
 
 
-async def get_mappings(call: Call) -> MappingsAnswer:
-    """Return the mappings of a directory."""
-    return _shown(call.directory)
+class CoveredMappingsAnswer(MappingsAnswer):
+    """All mappings of a directory, and how many users and groups have each."""
+
+    coverage: list[CoverageAnswer] = Field(description="In the order of the mappings.")
+
+
+async def get_mappings(call: Call) -> CoveredMappingsAnswer:
+    """Return the mappings of a directory with their coverage."""
+    coverage = await call.services.derived_of(call.directory).coverage()
+    mappings = call.directory.attribute_mappings
+    return CoveredMappingsAnswer(
+        mapping_revision=call.directory.mapping_revision,
+        attribute_mappings=shown_mappings(call.directory),
+        coverage=[_coverage(mapping, coverage.get(mapping.resource, {})) for mapping in mappings],
+    )
+
+
+def _coverage(mapping: AttributeMapping, coverage: Coverage) -> CoverageAnswer:
+    found = mapping_coverage(mapping, coverage)
+    known = found.known if found else None
+    return CoverageAnswer(
+        name=mapping.name,
+        resource=mapping.resource,
+        resources=found.resources if found else None,
+        of=resource_count(mapping.resource, coverage),
+        last_seen_at=datetime.fromisoformat(known.seen) if known else None,
+        sample=known.sample if known else None,
+    )
 
 
 async def put_mappings(call: Call) -> MappingsAnswer:
@@ -109,7 +148,9 @@ def _shown(directory: Directory) -> MappingsAnswer:
 
 _ALL = "directories/{directory_id}/attribute-mappings"
 OPERATIONS = (
-    Operation("get_attribute_mappings", "GET", _ALL, "read", "Get the mappings", get_mappings, "1", MappingsAnswer),
+    Operation(
+        "get_attribute_mappings", "GET", _ALL, "read", "Get the mappings", get_mappings, "2", CoveredMappingsAnswer
+    ),
     Operation(
         "put_attribute_mappings",
         "PUT",

@@ -21,6 +21,7 @@ from scim.directories.token_service import TokenService
 from scim.events.organization_feed import DirectoryFeed, OrganizationEventReader
 from scim.management.cursors import not_of_this_list, open_cursor, seal
 from scim.management.models import ListMetadata, Query
+from scim.resources.derived import DerivedReader
 from scim.resources.identifiers import uuid7_hex
 from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
@@ -40,6 +41,7 @@ class Services:
     store_of: Callable[[Directory], ResourceStore]
     standing_of: Callable[[Directory], Awaitable[Standing]]
     """Gives what a directory holds, what it was asked of late, and its tokens."""
+    derived_of: Callable[[Directory], DerivedReader]
     provisioning_log: ProvisioningLogStore
     feed_of: DirectoryFeed
     organization_events: OrganizationEventReader

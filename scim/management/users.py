@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
-from scim.management.models import Answer, ListQuery, Page, Query
+from scim.management.models import Answer, ListQuery, Page, Query, Time
 from scim.management.operation import Call, Operation
-from scim.management.problems import not_found
+from scim.management.problems import FieldError, invalid, not_found
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.filter import parse_filter
 from scim.resources.identifiers import ResourceName, resource_name_of
@@ -81,6 +84,11 @@ class UserListQuery(ListQuery):
         "", max_length=_MAX_VALUE_LENGTH, description="As `email` of the user; letter case makes no difference."
     )
     external_id: str = Field("", max_length=_MAX_VALUE_LENGTH, description="Letter case counts.")
+    updated_after: Time | None = Field(
+        None,
+        description="Users that changed later. All are looked through, so pages may be short: prefer the events.",
+    )
+    group: str = Field("", max_length=100, description="The id of a group: its direct members that are users.")
     raw: bool = Field(default=False, description="Whether to add the SCIM documents.")
 
 
@@ -89,9 +97,33 @@ async def list_users(call: Call) -> UserList:
     schema = directory_schemas(call.directory.attribute_mappings).user
     query: UserListQuery = call.query
     wanted = {"userName": query.username, "externalId": query.external_id}
-    found = await search(call, schema, wanted, email=query.email)
-    data = [UserAnswer(**user_profile(call.directory, stored, raw=query.raw)) for stored in found.documents]
-    return UserList(data=data, list_metadata=call.metadata(last_id(found)))
+    if query.group:
+        return await _users_of_group(call, is_narrowed=any((*wanted.values(), query.email)))
+    found = await search(call, schema, wanted, email=query.email, updated_after=query.updated_after)
+    return UserList(data=_answers(call, found.documents), list_metadata=call.metadata(last_id(found)))
+
+
+async def _users_of_group(call: Call, *, is_narrowed: bool) -> UserList:
+    """Return a page of the members of a group that are users; it is short where others are among them."""
+    if is_narrowed:
+        raise invalid(FieldError("group", "cannot be combined with username, email or external_id; leave one out"))
+    after, query = call.start(lambda position: resource_name_of(position) is not None), call.query
+    group = await read_resource(call, "Group", query.group)
+    members, last = await call.store.member_page(group.id, after, query.limit)
+    ids = [member.id for member in members if resource_name_of(member.id) == "User"]
+    found = [user for user in await asyncio.gather(*(call.store.read("User", each) for each in ids)) if user]
+    if query.updated_after is not None:
+        found = [user for user in found if user.last_modified > _moment(query.updated_after)]
+    return UserList(data=_answers(call, found), list_metadata=call.metadata(last))
+
+
+def _answers(call: Call, users: Sequence[StoredDocument]) -> list[UserAnswer]:
+    return [UserAnswer(**user_profile(call.directory, user, raw=call.query.raw)) for user in users]
+
+
+def _moment(time: datetime) -> str:
+    """Return a time as documents have it, to the millisecond."""
+    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
 
 
 async def get_user(call: Call) -> UserAnswer:
@@ -103,13 +135,24 @@ async def get_user(call: Call) -> UserAnswer:
     return UserAnswer(**profile)
 
 
-async def search(call: Call, schema: ResourceSchema, wanted: dict[str, str], *, email: str = "") -> SearchResult:
+async def search(
+    call: Call,
+    schema: ResourceSchema,
+    wanted: dict[str, str],
+    *,
+    email: str = "",
+    updated_after: datetime | None = None,
+) -> SearchResult:
     """Return the page of a list of resources; of the wanted values those that are not empty must be equal.
 
     :param email: The address that users' profiles must have; any when empty.
+    :param updated_after: The time behind which they changed last; any when None.
     """
     after = call.start(lambda position: resource_name_of(position) == schema.name)
-    text = " and ".join(f"{path} eq {json.dumps(value, ensure_ascii=False)}" for path, value in wanted.items() if value)
+    terms = [f"{path} eq {json.dumps(value, ensure_ascii=False)}" for path, value in wanted.items() if value]
+    if updated_after is not None:
+        terms.append(f'meta.lastModified gt "{_moment(updated_after)}"')
+    text = " and ".join(terms)
     position = {"d": "next", "k": None, "i": after} if after else None
     return await call.store.search(
         Search(
@@ -146,9 +189,9 @@ OPERATIONS = (
         "GET",
         _ALL,
         "read",
-        "List users, or find them by username, email or external id",
+        "List users, or find them by username, email, external id, group or time of change",
         list_users,
-        "2; found by a value 3",
+        "2; found by a value 3; of a group 3, and 1 for each user; by time at most 42",
         UserList,
         UserListQuery,
     ),

@@ -8,6 +8,7 @@ from typing import Any
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory
 from scim.resources.directory_schemas import directory_schemas
+from scim.resources.identifiers import ResourceName
 from scim.resources.mapped_values import mapped_value
 from scim.resources.schema import ENTERPRISE_URN, ResourceSchema
 from scim.resources.stored_document import StoredDocument
@@ -49,6 +50,26 @@ PROFILE_NAMES = frozenset(
     }
 )
 """What a profile has of its own; no custom attribute may have such a name."""
+
+
+PROFILE_PATHS: Mapping[ResourceName, frozenset[str]] = {
+    "User": frozenset(
+        path.lower()
+        for path in (
+            *_USER_TEXTS.values(),
+            *(f"name.{name}" for name in _NAME_TEXTS.values()),
+            *(f"{ENTERPRISE_URN}:{name}" for name in (*_ENTERPRISE_TEXTS.values(), "manager.value")),
+            *(
+                "emails.value",
+                'emails[type eq "work"].value',
+                "phoneNumbers.value",
+                'phoneNumbers[type eq "work"].value',
+            ),
+        )
+    ),
+    "Group": frozenset({"externalid", "displayname"}),
+}
+"""What a profile is made of, as paths in small letters."""
 
 
 def is_active(document: Document) -> bool:

@@ -110,10 +110,17 @@ class TableDerivedReader:
     async def history(self, resource_id: str, after: str, limit: int) -> HistoryPage:
         """Return what happened to a resource in the last 30 days. One storage request."""
         first, end = keys.history_range(resource_id)
-        found = await self.partition.first_rows((f"{first}{after}!" if after else first, end), limit + 1)
-        shown = found.rows[:limit]
-        last = keys.last_id(shown[-1].key) if len(found.rows) > limit else ""
-        return HistoryPage([entry for row in shown for entry in _history(row)], last)
+        place, _, shown = after.partition(".")
+        # One row more than needed tells whether there is more, another may have been shown already.
+        found = await self.partition.first_rows((first + place, end), limit + 2)
+        entries = [
+            (f"{keys.last_id(row.key)}.{index}", entry)
+            for row in found.rows
+            for index, entry in enumerate(_history(row), 1)
+            if keys.last_id(row.key) != place or index > int(shown)
+        ]
+        page = entries[:limit]
+        return HistoryPage([entry for _, entry in page], page[-1][0] if len(entries) > limit else "")
 
     async def coverage(self) -> Mapping[ResourceName, Coverage]:
         """Return which attributes users and groups have. One storage request."""
