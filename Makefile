@@ -1,6 +1,6 @@
 # Everything a developer runs. Needs git, Python 3.11 or later and make; the rest is installed here, under .venv and .local.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast resilience soak openapi bench lint scripts format types imports conformance package azure-cli check clean
+.PHONY: help install run test test-fast resilience soak openapi bench lint scripts format types imports conformance package screenshots azure-cli check clean
 
 # The first Python that is new enough; `make PYTHON=python3.13 …` names another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -89,6 +89,9 @@ package: $(INSTALLED) ## Build dist/functions.zip, exactly what is deployed
 azure-cli: $(INSTALLED) ## Install the Azure CLI under .local (0.7 GB), to check the command lines of the deployment
 	@$(BIN)/python -m venv .local/venv-azure-cli
 	@.local/venv-azure-cli/bin/python -m pip install --disable-pip-version-check --no-input --quiet azure-cli==2.91.0
+
+screenshots: install ## Write a picture of each page of the portal to docs/images; needs Chromium
+	@$(BIN)/python -m tests.pages.screenshots
 
 clean: ## Remove what was built and installed; data and secrets in .local stay
 	@rm -rf $(VENV) .local/azurite .local/venv-* .local/stage dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis

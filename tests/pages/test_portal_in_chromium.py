@@ -1,0 +1,158 @@
+"""The portal in Chromium: the whole story with and without script, and every page without a fault."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+from playwright.async_api import Browser, Page
+
+from tests.pages.chromium import DESKTOP, PHONE, Theme, looks, watched_page
+from tests.pages.tour import Backend, Entra, configure, tour
+
+pytestmark = pytest.mark.slow
+
+TICK_SECONDS = 6.0
+"""A refresh is 4 s away at most; what was seen is stored within a second."""
+EXPECTED_NOISE = "Failed to load resource: the server responded with a status of 404"
+"""The one page of the tour that does not exist."""
+
+
+async def new_link(backend: Backend) -> tuple[str, dict[str, Any]]:
+    organization = (await backend.post("organizations", {"name": "Contoso"}))["id"]
+    return organization, await backend.post(f"organizations/{organization}/portal-links", {})
+
+
+async def is_ticked(page: Page, step: str) -> float:
+    """Return after how many seconds a step is ticked on the open page."""
+    began = time.monotonic()
+    await page.locator(".ticks li.done", has_text=step).wait_for(timeout=15_000)
+    return time.monotonic() - began
+
+
+async def test_an_administrator_connects_entra_and_watches_it_arrive(
+    browser: Browser, host: Mapping[str, Any], backend: Backend
+) -> None:
+    organization, link = await new_link(backend)
+    context = await browser.new_context(**looks("light"))
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    watched = await watched_page(context, host["base_url"])
+    page = watched.page
+
+    await page.goto(link["url"])
+    assert page.url.endswith("/portal/open")
+    await page.get_by_role("button", name="Open setup").click()
+    entra = await configure(page)
+    await page.get_by_role("button", name="Copy Bearer token").click()
+    assert await page.evaluate("navigator.clipboard.readText()") == entra.token
+    await page.get_by_role("link", name="Continue with the setup guide").click()
+
+    await entra.test_connection()
+    assert await is_ticked(page, "Connection tested") < TICK_SECONDS
+    await entra.provision(["Adele", "Alex", "Diego"])
+    assert await is_ticked(page, "First user") < TICK_SECONDS
+    await entra.change()
+    for step in ("Change of a user", "First group", "Members of a group"):
+        assert await is_ticked(page, step) < TICK_SECONDS
+    assert await page.locator("#on_demand.done").count() == 1
+
+    await page.get_by_role("link", name="Overview").click()
+    figures = await page.locator(".figures dd").all_inner_texts()
+    assert figures == ["3", "3", "1"]
+    await rotate_during_requests(page, entra)
+    await backend.delete(f"organizations/{organization}/portal-links/{link['id']}")
+    await page.get_by_role("link", name="Access").click()
+    assert await page.get_by_role("heading", name="Open the portal with your link").count() == 1
+    assert watched.wrong == ["Failed to load resource: the server responded with a status of 401 (Unauthorized)"]
+    await context.close()
+
+
+async def rotate_during_requests(page: Page, entra: Entra) -> None:
+    """Rotate while requests go on with the old token, then with the new one; none of them fails."""
+    statuses: list[int] = []
+    stop = asyncio.Event()
+
+    async def go_on() -> None:
+        while not stop.is_set():
+            statuses.append(await entra.send("GET", "/Users?count=1"))
+
+    going_on = asyncio.create_task(go_on())
+    await page.get_by_role("link", name="Tokens", exact=True).click()
+    await page.get_by_role("button", name="Make a new token").click()
+    entra.token = await page.get_by_label("Bearer token").input_value()
+    await page.get_by_role("link", name="Back to the tokens").click()
+    stop.set()
+    await going_on
+    assert await entra.send("GET", "/Users?count=1") == 200
+    assert set(statuses) == {200}
+
+
+async def test_the_same_works_without_script(browser: Browser, host: Mapping[str, Any], backend: Backend) -> None:
+    organization, link = await new_link(backend)
+    context = await browser.new_context(**looks("light", script=False))
+    watched = await watched_page(context, host["base_url"])
+    page = watched.page
+
+    await page.goto(link["url"])
+    await page.get_by_label("Link or code").fill(link["url"])
+    await page.get_by_role("button", name="Open setup").click()
+    entra = await configure(page)
+    await page.get_by_role("link", name="Continue with the setup guide").click()
+    await entra.test_connection()
+    await entra.provision(["Adele"])
+    for _ in range(20):
+        await page.reload()
+        if await page.locator(".ticks li.done", has_text="First user").count():
+            break
+    assert await page.locator("#on_demand.done").count() == 1
+    await rotate_during_requests(page, entra)
+    await page.get_by_role("link", name="Access").click()
+    await page.get_by_role("button", name="Revoke the link").click()
+    await page.get_by_role("button", name="Revoke it").click()
+    assert await page.get_by_role("heading", name="Your session has ended").count() == 1
+    listed = await backend.get(f"organizations/{organization}/portal-links")
+    assert listed["data"][0]["revoked_at"]
+    assert not watched.wrong
+    await context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_every_page_is_accessible_fits_and_asks_nobody_else(
+    browser: Browser, host: Mapping[str, Any], backend: Backend, theme: Theme, viewport: Any
+) -> None:
+    _, link = await new_link(backend)
+    context = await browser.new_context(**looks(theme, viewport))
+    watched = await watched_page(context, host["base_url"])
+    found: dict[str, Any] = {}
+    async for name in tour(watched.page, link["url"]):
+        result = await Axe().run(watched.page)
+        found |= {f"{name}: {each['id']}": each["nodes"][0]["html"] for each in result.response["violations"]}
+        wide = await watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if wide > 0:
+            found[f"{name}: wider than the screen"] = wide
+    await context.close()
+
+    assert not found
+    assert [each for each in watched.wrong if not each.startswith(EXPECTED_NOISE)] == []
+
+
+async def test_a_click_in_a_mail_opens_a_session_that_is_there(
+    browser: Browser, host: Mapping[str, Any], backend: Backend
+) -> None:
+    """A page of another site, as a mail is: the strict cookie comes with the second load only."""
+    _, link = await new_link(backend)
+    context = await browser.new_context(**looks("light"))
+    page = await context.new_page()
+    await page.goto(link["url"])
+    await page.get_by_role("button", name="Open setup").click()
+    address = f"{host['base_url']}/portal/access"
+    await page.goto(f'data:text/html,<a href="{address}">Look at who has access</a>')
+    await page.get_by_role("link").click()
+    await page.get_by_role("heading", name="Access").wait_for(timeout=10_000)
+    assert page.url == address
+    await context.close()

@@ -1,0 +1,144 @@
+"""A tour of every page of the portal, in a browser, over a directory with something in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+from playwright.async_api import Page
+
+SCIM = "application/scim+json"
+USER_URN, GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:core:2.0:Group"
+PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The application's backend: calls the API of a running host."""
+
+    api_url: str
+    api_key: str
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a POST was answered."""
+        return dict(await self._send("POST", path, body))
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """Return what a GET was answered."""
+        return dict(await self._send("GET", path))
+
+    async def delete(self, path: str) -> None:
+        """Delete something."""
+        await self._send("DELETE", path)
+
+    async def _send(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"authorization": f"Bearer {self.api_key}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as client,
+            client.request(method, f"{self.api_url}/{path}", json=body) as answer,
+        ):
+            assert answer.status < 400, await answer.text()
+            return await answer.json() if answer.status != 204 else {}
+
+
+@dataclass(slots=True)
+class Entra:
+    """Sends what Entra ID sends, over HTTP, with what an administrator entered."""
+
+    tenant_url: str
+    token: str
+    users: list[str] = field(default_factory=list)
+
+    async def test_connection(self) -> None:
+        """Search for a random user, as Test Connection does."""
+        assert await self.send("GET", f'/Users?filter=userName eq "{uuid4()}"') == 200
+
+    async def provision(self, names: Sequence[str]) -> None:
+        """Create users."""
+        for name in names:
+            body = {
+                "schemas": [USER_URN],
+                "userName": f"{name.lower()}@contoso.example",
+                "displayName": name,
+                "active": True,
+                "emails": [{"type": "work", "value": f"{name.lower()}@contoso.example", "primary": True}],
+            }
+            self.users.append((await self.answer("POST", "/Users", body))["id"])
+
+    async def change(self) -> None:
+        """Change a user, make the group Admins, and add the users to it."""
+        change = {"op": "Replace", "path": "displayName", "value": "Adele Vance"}
+        await self.send("PATCH", f"/Users/{self.users[0]}", {"schemas": [PATCH_URN], "Operations": [change]})
+        group = (await self.answer("POST", "/Groups", {"schemas": [GROUP_URN], "displayName": "Admins"}))["id"]
+        members = [{"op": "Add", "path": "members", "value": [{"value": user} for user in self.users]}]
+        await self.send("PATCH", f"/Groups/{group}", {"schemas": [PATCH_URN], "Operations": members})
+
+    async def send(self, method: str, path: str, body: Any = None, *, token: str = "") -> int:
+        """Return the status that a request was answered with."""
+        status, _ = await self._send(method, path, body, token or self.token)
+        return status
+
+    async def answer(self, method: str, path: str, body: Any) -> dict[str, Any]:
+        """Return what a request was answered."""
+        status, answer = await self._send(method, path, body, self.token)
+        assert status < 400, answer
+        return dict(answer)
+
+    async def _send(self, method: str, path: str, body: Any, token: str) -> tuple[int, Any]:
+        headers = {"authorization": f"Bearer {token}", "content-type": SCIM}
+        async with (
+            aiohttp.ClientSession(headers=headers) as client,
+            client.request(method, self.tenant_url + path, json=body) as answer,
+        ):
+            return answer.status, await answer.json(content_type=None) if answer.status != 204 else None
+
+
+async def configure(page: Page, provider: str = "Microsoft Entra ID") -> Entra:
+    """Connect a provider, beginning on the first page, and return one that uses what was shown."""
+    await page.get_by_role("link", name=f"Configure {provider}").click()
+    await page.get_by_role("button", name="Configure").click()
+    endpoint, token = page.get_by_label("Endpoint URL"), page.get_by_label("Bearer token")
+    return Entra(await endpoint.input_value(), await token.input_value())
+
+
+async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
+    """Yield the name of each page while the browser is on it."""
+    root = portal_url.partition("/open#")[0]
+    await page.goto(portal_url)
+    yield "open"
+    await page.get_by_role("button", name="Open setup").click()
+    yield "providers"
+    await page.get_by_role("link", name="Configure Microsoft Entra ID").click()
+    yield "configure"
+    await page.goto(root)
+    entra = await configure(page)
+    yield "connected"
+    await entra.send("GET", "/Users", token=f"Bearer {entra.token}")
+    await entra.test_connection()
+    await entra.provision(["Adele", "Alex", "Diego"])
+    await page.get_by_role("link", name="Continue with the setup guide").click()
+    yield "guide-waiting"
+    await entra.change()
+    await page.locator(".ticks li.done", has_text="Members of a group").wait_for(timeout=15_000)
+    yield "guide"
+    await page.goto(f"{page.url}?flow=older&source=extension_0123-4567_costCode")
+    yield "guide-older"
+    await page.get_by_role("link", name="Overview").click()
+    yield "overview"
+    await page.get_by_role("link", name="Tokens", exact=True).click()
+    yield "tokens"
+    await page.get_by_role("button", name="Make a new token").click()
+    yield "new-token"
+    await page.get_by_role("link", name="Back to the tokens").click()
+    await page.get_by_role("button", name="Revoke").nth(1).click()
+    if await page.get_by_role("heading", name="Revoke the token").count():
+        yield "revoke-token"
+    await page.get_by_role("link", name="Access").click()
+    yield "access"
+    await page.get_by_role("button", name="Revoke the link").first.click()
+    yield "revoke-link"
+    await page.goto(f"{root}/nowhere")
+    yield "problem"
