@@ -8,11 +8,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from scim.composition import Application
 from scim.directories.errors import DirectoryError, DirectoryStoreUnavailableError, SecretStoreError
-from scim.maintenance import commands
+from scim.maintenance import commands, copies
+from scim.maintenance.copies import CopyFileError
 from scim.maintenance.progress import Progress
 from scim.maintenance.results import Result
 from scim.one_line_parser import OneLineParser
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     progress = Progress(sys.stderr)
     try:
         result = asyncio.run(_run(options, progress))
-    except (SettingsError, DirectoryError) as error:
+    except (SettingsError, DirectoryError, CopyFileError) as error:
         return _refuse(progress, str(error))
     except (StorageUnavailableError, DirectoryStoreUnavailableError, SecretStoreError) as error:
         return _refuse(progress, f"storage does not answer: {error}")
@@ -59,6 +61,10 @@ async def _run(options: argparse.Namespace, progress: Progress) -> Result:
                 return await commands.check(application, options.directory, progress, repair=options.repair)
             case "relay":
                 return await commands.relay_now(application, options.directory)
+            case "backup":
+                return await copies.backup(application, options.file, progress)
+            case "restore":
+                return await copies.restore(application, options.file, options.fill, progress)
             case _:
                 return await commands.seed(application, options.directory, options.users, options.groups, progress)
     finally:
@@ -66,8 +72,9 @@ async def _run(options: argparse.Namespace, progress: Progress) -> Result:
 
 
 def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = OneLineParser(prog=_PROGRAM, description="Look after one directory's rows.")
-    subcommands = parser.add_subparsers(dest="command", required=True, metavar="check | relay | seed")
+    parser = OneLineParser(prog=_PROGRAM, description="Look after the rows of the service.")
+    commands_shown = "check | relay | seed | backup | restore"
+    subcommands = parser.add_subparsers(dest="command", required=True, metavar=commands_shown)
     check = subcommands.add_parser("check", help="check all rows of a directory against each other")
     check.add_argument("--repair", action="store_true", help="mend what is unambiguous")
     relay = subcommands.add_parser("relay", help="move what waits in a directory's outbox into its feed")
@@ -78,6 +85,13 @@ def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
     for command in (check, relay, seed):
         is_optional = "?" if command is seed else None
         command.add_argument("directory", metavar="DIRECTORY", nargs=is_optional, help="its id, dir_…")
+    saving = subcommands.add_parser("backup", help="copy every row of all tables to a new file")
+    restoring = subcommands.add_parser("restore", help="put back a copy where there are no rows; change none")
+    for command in (saving, restoring):
+        command.add_argument("file", metavar="FILE", type=Path, help="such as rows.jsonl.gz")
+    fill_help = "put back what is missing in this partition although it has rows"
+    restoring.add_argument("--fill", action="append", default=[], metavar="PARTITION", help=fill_help)
+    for command in (check, relay, seed, saving, restoring):
         command.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     if options.command == "seed":

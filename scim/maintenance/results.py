@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -110,4 +110,50 @@ class RelayResult:
         return [f"{self.directory_id}: {self.relayed:,} transactions relayed"]
 
 
-Result = CheckResult | SeedResult | RelayResult
+@dataclass(frozen=True, slots=True)
+class BackupResult:
+    """What was copied."""
+
+    file: str
+    rows: Mapping[str, int]
+    """By table."""
+    exit_code: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result for programs."""
+        return {"file": self.file, "rows": dict(self.rows)}
+
+    def lines(self) -> Iterator[str]:
+        """Yield the result for people."""
+        yield f"{self.file}: {sum(self.rows.values()):,} rows"
+        yield from (f"{table}: {count:,}" for table, count in self.rows.items())
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """What was missing and is back."""
+
+    file: str
+    restored: Mapping[str, int]
+    """By table."""
+    left_out: int
+    """Rows of the copy that were not written: they are there, or their partition has gone on."""
+    left_alone: Sequence[str]
+    """Partitions that had rows."""
+    exit_code: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result for programs."""
+        shown = {"file": self.file, "restored": dict(self.restored), "left_out": self.left_out}
+        return {**shown, "left_alone": list(self.left_alone)}
+
+    def lines(self) -> Iterator[str]:
+        """Yield the result for people."""
+        yield f"{sum(self.restored.values()):,} rows put back, {self.left_out:,} left out"
+        yield from (f"{table}: {count:,}" for table, count in self.restored.items())
+        yield from (f"has rows, left alone: {partition}" for partition in self.left_alone[:_MOST_SHOWN])
+        if len(self.left_alone) > _MOST_SHOWN:
+            yield f"… and {len(self.left_alone) - _MOST_SHOWN:,} more; --json lists all"
+
+
+Result = CheckResult | SeedResult | RelayResult | BackupResult | RestoreResult

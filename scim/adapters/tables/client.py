@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from asyncio import sleep
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 from scim.adapters.tables.authorization import (
     AccountKey,
@@ -83,6 +84,18 @@ class StorageAccount:
     async def create_table(self, name: str) -> None:
         """Create a table unless it exists."""
         await with_retries(self._rest_table(name).create_if_missing, self._pause)
+
+    async def all_rows(self, name: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield every row of a table by partition and key, as the service writes it down, while others may write."""
+        table = self._rest_table(name)
+        continuation: Mapping[str, str] | None = None
+        while True:
+            page = await with_retries(partial(table.page_of_all, continuation), self._pause)
+            for entity in page.entities:
+                yield entity
+            continuation = page.continuation
+            if continuation is None:
+                return
 
     async def close(self) -> None:
         """Close all connections; tables handed out open new ones when they are used again."""

@@ -14,6 +14,8 @@ from scim.resources.identifiers import ResourceName
 from scim.resources.profile import leading_value
 
 HEAD = "e"
+FIRST_KEY, END_KEY = " ", "~"
+"""All rows of a partition lie between these."""
 OUTBOX_FIRST, OUTBOX_END = "e|", "e}"
 FEED_FIRST, FEED_END = "f|", "f}"
 DERIVED = "c"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from scim.adapters.tables.keys import END_KEY, FIRST_KEY
 from scim.adapters.tables.partition import in_parallel
 from scim.adapters.tables.table import MAX_TRANSACTION_WRITES, Table, TransactionRefusedError, delete
 from scim.resources.storage_scope import current_storage_scope
 
 SECONDS_KEPT = 10.0
 """What is left of a scope when removal stops, for what has to be written down then."""
-_FIRST, _END = " ", "~"
 
 Removed = Callable[[int], Awaitable[None]]
 
@@ -23,7 +23,7 @@ async def remove_partition(table: Table, partition: str, removed: Removed) -> bo
     :param removed: Told of up to 1,000 rows each time they are gone.
     """
     while True:
-        page = await table.query(partition, _FIRST, _END, select=("RowKey",))
+        page = await table.query(partition, FIRST_KEY, END_KEY, select=("RowKey",))
         if not page.rows and page.continuation is None:
             return True
         count = await delete_rows(table, partition, [row.key for row in page.rows])

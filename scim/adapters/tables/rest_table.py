@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -19,7 +20,7 @@ from scim.adapters.tables.failures import (
     failed_answer,
     retry_after,
 )
-from scim.adapters.tables.filters import range_filter, selected
+from scim.adapters.tables.filters import MAX_ROWS, range_filter, selected
 from scim.adapters.tables.limits import check_payload, check_transaction, is_possible_key
 from scim.adapters.tables.table import Row, RowPage, StorageUnavailableError, Write
 from scim.adapters.tables.transport import ConnectionLostError, StorageRequest, StorageResponse, Transport
@@ -37,6 +38,14 @@ _HEADERS: Final = {
     "DataServiceVersion": "3.0",
     "MaxDataServiceVersion": "3.0;NetFx",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class EntityPage:
+    """Rows of any partitions as JSON objects with their Edm types, and where to continue, or None at the end."""
+
+    entities: Sequence[dict[str, Any]]
+    continuation: Mapping[str, str] | None
 
 
 class RestTable:
@@ -78,6 +87,11 @@ class RestTable:
         query = f"$filter={quote(range_filter(partition, first, end), safe='')}&$top={limit}"
         return await self._page(query, select, continuation)
 
+    async def page_of_all(self, continuation: Mapping[str, str] | None) -> EntityPage:
+        """Return a page of the rows of all partitions, as the service writes them down. One storage request."""
+        response = await self._answered(f"$top={MAX_ROWS}", continuation)
+        return EntityPage(_decoded(response)["value"], _continuation(response.headers))
+
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none, and return the new ETags in order. One storage request."""
         check_transaction(partition, writes)
@@ -101,13 +115,17 @@ class RestTable:
     async def _page(self, query: str, select: Sequence[str], continuation: Mapping[str, str] | None) -> RowPage:
         if select:
             query += f"&$select={selected(select)}"
+        response = await self._answered(query, continuation)
+        rows = await _rows(_decoded(response)["value"], select)
+        return RowPage(rows, _continuation(response.headers))
+
+    async def _answered(self, query: str, continuation: Mapping[str, str] | None) -> StorageResponse:
         for name, value in (continuation or {}).items():
             query += f"&Next{name}={quote(value, safe='')}"
         response = await self._send("GET", f"{self._path}()", f"?{query}")
         if response.status != _OK:
             raise _failure(response)
-        rows = await _rows(_decoded(response)["value"], select)
-        return RowPage(rows, _continuation(response.headers))
+        return response
 
     async def _send(
         self, method: str, path: str, query: str = "", *, content_type: str = "", body: bytes = b""

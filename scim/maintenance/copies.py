@@ -1,0 +1,161 @@
+"""A copy of every row in one file, and the way back: partitions that are empty are filled, and no row is changed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+from scim.adapters.tables.entity import decode_entity
+from scim.adapters.tables.keys import END_KEY, FIRST_KEY
+from scim.adapters.tables.table import MAX_TRANSACTION_WRITES, RowExistsError, Table, Write, insert
+from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
+from scim.composition import Application
+from scim.maintenance.progress import Progress
+from scim.maintenance.results import BackupResult, RestoreResult
+
+_FORMAT: Final = "directory-sync rows 1"
+_TABLES: Final = (DIRECTORIES_TABLE, RESOURCES_TABLE, LOG_TABLE)
+_NOT_OURS: Final = ("odata.etag", "Timestamp", "Timestamp@odata.type")
+"""What the service adds to a row, and makes anew."""
+_GROUP_CHARACTERS: Final = 750_000
+"""Of one transaction: the service takes 4 MiB, and a character is up to four bytes."""
+
+
+class CopyFileError(Exception):
+    """A copy cannot be written or read; the text says why, in one line."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Rows of one partition that fit one transaction."""
+
+    table: str
+    partition: str
+    writes: list[Write] = field(default_factory=list)
+    characters: int = 0
+
+    def takes(self, table: str, partition: str, characters: int) -> bool:
+        """Tell whether a further row fits."""
+        fits = len(self.writes) < MAX_TRANSACTION_WRITES and self.characters + characters <= _GROUP_CHARACTERS
+        return fits and (self.table, self.partition) == (table, partition)
+
+
+async def backup(application: Application, path: Path, progress: Progress) -> BackupResult:
+    """Write every row of all tables to a new file that only its owner may read.
+
+    :raises CopyFileError: When the file exists or cannot be written.
+    """
+    rows: Counter[str] = Counter()
+    try:
+        with _new_file(path) as file:
+            _write(file, {"format": _FORMAT})
+            for table in _TABLES:
+                async for entity in application.account.all_rows(table):
+                    kept = {name: value for name, value in entity.items() if name not in _NOT_OURS}
+                    _write(file, {"table": table, "row": kept})
+                    rows[table] += 1
+                    progress("rows copied", rows.total())
+            _write(file, {"rows": rows.total()})
+    except OSError as error:
+        raise CopyFileError(f"{path}: {error.strerror or error}") from error
+    return BackupResult(str(path), {table: rows[table] for table in _TABLES})
+
+
+async def restore(application: Application, path: Path, fill: Collection[str], progress: Progress) -> RestoreResult:
+    """Put back the rows of every partition that has none.
+
+    A partition with rows is left alone: it has gone on since the copy, and an event that was told since, or a user
+    that was deleted, would come back.
+
+    :param fill: Partitions in which missing rows are put back although they have rows.
+    :raises CopyFileError: When the file is no whole copy. Nothing is written then.
+    """
+    expected = sum(1 for _ in _rows(path))
+    restored: Counter[str] = Counter()
+    is_open: dict[tuple[str, str], bool] = {}
+    for group in _groups(path):
+        table, place = application.account.table(group.table), (group.table, group.partition)
+        if place not in is_open:
+            is_open[place] = group.partition in fill or await _is_empty(table, group.partition)
+        if is_open[place]:
+            restored[group.table] += await _put_back(table, group.partition, group.writes)
+            progress("rows put back", restored.total())
+    left_alone = sorted({partition for (_, partition), taken in is_open.items() if not taken})
+    by_table = {table: restored[table] for table in _TABLES}
+    return RestoreResult(str(path), by_table, expected - restored.total(), left_alone)
+
+
+async def _is_empty(table: Table, partition: str) -> bool:
+    """Tell whether a partition has no row. A page may be empty and go on."""
+    page = await table.query(partition, FIRST_KEY, END_KEY, select=("RowKey",), limit=1)
+    while not page.rows and page.continuation is not None:
+        page = await table.query(
+            partition, FIRST_KEY, END_KEY, select=("RowKey",), limit=1, continuation=page.continuation
+        )
+    return not page.rows
+
+
+async def _put_back(table: Table, partition: str, writes: list[Write]) -> int:
+    """Return how many rows were missing. Where some are there, halves are tried until single rows tell which."""
+    try:
+        await table.commit(partition, writes)
+    except RowExistsError:
+        if len(writes) == 1:
+            return 0
+        half = len(writes) // 2
+        return sum([await _put_back(table, partition, part) for part in (writes[:half], writes[half:])])
+    return len(writes)
+
+
+def _groups(path: Path) -> Iterator[_Group]:
+    group = _Group("", "")
+    for table, entity, characters in _rows(path):
+        partition = entity["PartitionKey"]
+        if not group.takes(table, partition, characters):
+            if group.writes:
+                yield group
+            group = _Group(table, partition)
+        row = decode_entity(entity)
+        group.writes.append(insert(row.key, row.values))
+        group.characters += characters
+    if group.writes:
+        yield group
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Yield table, row and length of each line between the first and the last, which tells whether all are there."""
+    count, last = 0, None
+    for number, (line, length) in enumerate(_lines(path)):
+        if number == 0 and line.get("format") != _FORMAT:
+            raise CopyFileError(f"{path}: this is no copy of rows")
+        if "row" in line:
+            count += 1
+            yield line["table"], line["row"], length
+        last = line.get("rows")
+    if last != count:
+        raise CopyFileError(f"{path}: this copy is not whole; its end is missing")
+
+
+def _lines(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for text in file:
+                yield json.loads(text), len(text)
+    except (EOFError, ValueError) as error:
+        raise CopyFileError(f"{path}: this copy is not whole, or no copy of rows") from error
+    except OSError as error:
+        raise CopyFileError(f"{path}: {error.strerror or error}") from error
+
+
+def _new_file(path: Path) -> IO[str]:
+    path.touch(mode=0o600, exist_ok=False)
+    return gzip.open(path, "wt", encoding="utf-8")
+
+
+def _write(file: IO[str], line: Mapping[str, Any]) -> None:
+    file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -1,0 +1,170 @@
+"""Copies of all rows on Azurite: what was lost comes back as it was, and what is there is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scim.adapters.tables.table import delete, insert, merge
+from scim.composition import Application
+from scim.local_host.azurite import Azurite, start_azurite
+from scim.maintenance.command_line import main
+from scim.settings import Settings
+
+Run = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def other_azurite() -> Any:
+    """An Azurite of these tests alone: they copy everything that is in it."""
+    started = start_azurite(location=None)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def run(other_azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Run:
+    """Runs a command with --json and returns its exit code and its document."""
+    use(other_azurite, tmp_path, monkeypatch)
+
+    def run(*arguments: str) -> tuple[int, dict[str, Any]]:
+        code = main([*arguments, "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def use(azurite: Azurite, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DataStorage", azurite.connection_string)
+    monkeypatch.setenv("SCIM_SECRET_STORE", f"file:{folder}/secrets.json")
+    with_application(lambda application: application.prepare_storage())
+
+
+def with_application(action: Callable[[Application], Any]) -> Any:
+    """Return what an action does with the application of the environment."""
+
+    async def act() -> Any:
+        application = Application(Settings.from_environment(os.environ))
+        try:
+            return await action(application)
+        finally:
+            await application.close()
+
+    return asyncio.run(act())
+
+
+def copied(path: Path) -> list[str]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return file.read().rstrip("\n").split("\n")
+
+
+def test_a_lost_account_comes_back_as_it_was(
+    run: Run, tmp_path: Path, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, seeded = run("seed", "--new", "--users", "130", "--groups", "3,120")
+    code, saved = run("backup", str(tmp_path / "rows.gz"))
+    use(azurite, tmp_path, monkeypatch)
+
+    restored_code, restored = run("restore", str(tmp_path / "rows.gz"))
+    checked_code, checked = run("check", seeded["directory_id"])
+
+    assert (code, restored_code, checked_code) == (0, 0, 0)
+    assert restored["restored"] == saved["rows"]
+    assert (restored["left_out"], restored["left_alone"]) == (0, [])
+    assert checked["counts"] == {"users": 130, "active": checked["counts"]["active"], "groups": 2}
+
+
+def test_a_copy_of_what_came_back_is_the_same_copy(run: Run, tmp_path: Path) -> None:
+    run("seed", "--new", "--users", "5")
+    run("backup", str(tmp_path / "first.gz"))
+
+    _, restored = run("restore", str(tmp_path / "first.gz"))
+    run("backup", str(tmp_path / "second.gz"))
+
+    assert sum(restored["restored"].values()) == 0
+    assert "organizations" in restored["left_alone"]
+    assert copied(tmp_path / "second.gz") == copied(tmp_path / "first.gz")
+
+
+def test_a_partition_that_has_gone_on_is_left_alone_unless_it_is_named(run: Run, tmp_path: Path) -> None:
+    async def prepare(application: Application) -> None:
+        rows = [insert(f"k{number:03}", {"text": "old \u2028 ä", "number": number}) for number in range(90)]
+        await application.account.table("provisioninglog").commit("p", rows)
+
+    async def go_on(application: Application) -> None:
+        table = application.account.table("provisioninglog")
+        await table.commit("p", [delete("k007"), delete("k070"), merge("k050", {"text": "new"})])
+
+    with_application(prepare)
+    run("backup", str(tmp_path / "rows.gz"))
+    with_application(go_on)
+
+    _, careful = run("restore", str(tmp_path / "rows.gz"))
+    left = with_application(texts)
+    _, filled = run("restore", str(tmp_path / "rows.gz"), "--fill", "p")
+
+    assert careful["restored"]["provisioninglog"] == 0
+    assert "p" in careful["left_alone"]
+    assert left == [None, ("new", 50), None]
+    assert filled["restored"]["provisioninglog"] == 2
+    assert "p" not in filled["left_alone"]
+    assert with_application(texts) == [("old \u2028 ä", 7), ("new", 50), ("old \u2028 ä", 70)]
+
+
+async def texts(application: Application) -> list[Any]:
+    """Return text and number of three rows."""
+    table = application.account.table("provisioninglog")
+    rows = [await table.read("p", key) for key in ("k007", "k050", "k070")]
+    return [row and (row.values["text"], row.values["number"]) for row in rows]
+
+
+def test_a_copy_is_for_its_owner_alone_and_is_never_written_over(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.gz"
+    run("backup", str(path))
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert main(["backup", str(path)]) == 2
+    assert capsys.readouterr().err.rstrip().endswith("rows.gz: File exists")
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.0])
+def test_half_a_copy_is_refused_before_anything_is_written(
+    run: Run, tmp_path: Path, kept: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.gz"
+    run("backup", str(path))
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * kept)])
+
+    assert main(["restore", str(path)]) == 2
+    assert "not whole" in capsys.readouterr().err
+
+
+def test_a_copy_that_lacks_its_last_lines_is_refused(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "rows.gz"
+    run("backup", str(path))
+    lines = copied(path)
+    path.write_bytes(gzip.compress("\n".join(lines[:-1]).encode()))
+
+    assert main(["restore", str(path)]) == 2
+    assert "its end is missing" in capsys.readouterr().err
+
+
+def test_another_file_is_no_copy(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "other.txt").write_text("hello")
+    (tmp_path / "other.gz").write_bytes(gzip.compress(b'{"a": 1}\n'))
+
+    assert main(["restore", str(tmp_path / "other.txt")]) == 2
+    assert main(["restore", str(tmp_path / "other.gz")]) == 2
+    assert main(["restore", str(tmp_path / "none.gz")]) == 2
+    assert "no copy of rows" in capsys.readouterr().err
