@@ -228,7 +228,7 @@ class Application(Stores):
             now=self.now,
             new_id=uuid7_hex,
         )
-        return PortalEndpoint(services, self.settings.public_base_url)
+        return PortalEndpoint(services, self.settings.public_base_url, **self._observed_entries())
 
     @cached_property
     def background(self) -> BackgroundWork:

@@ -17,7 +17,7 @@ from scim.portal.same_origin import (
     session_key,
 )
 from scim.portal.visit import Page, Services, Visit
-from scim.request_log import LogEntry, begin_entry
+from scim.request_log import BeginEntry, LogEntry, begin_entry
 from scim.resources.storage_scope import storage_scope
 from scim.web import WebRequest, WebResponse
 
@@ -30,10 +30,11 @@ class PortalEndpoint:
 
     services: Services
     public_base_url: str = ""
+    begin_entry: BeginEntry = begin_entry
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: a page whatever happens, never an exception."""
-        entry = begin_entry("portal_request", web, "organization_id", "directory_id")
+        entry = self.begin_entry("portal_request", web, "organization_id", "directory_id")
         visit = Visit(self.services, web, _UNKNOWN, {}, self.public_base_url or web.origin, entry.correlation_id)
         with storage_scope() as scope:
             try:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import PROJECT, document
+from tests.documents import PROJECT, project_documents
 from tests.fakes import az
 
 SCRIPT = "infra/deploy.sh"
@@ -408,18 +408,25 @@ def bicep_folder() -> str:
 
 
 def documented_lines() -> list[list[str]]:
-    """Return the az commands of the README that need a login; what the shell would put in is a word."""
-    text = document("README.md").text.replace("\\\n", " ")
-    variables = {"$PARAMETERS": "infra/development.bicepparam", "$GROUP": "rg", "$1": "baseUrl", "$lock": LOCK}
-    for name, value in variables.items():
-        text = text.replace(name, value)
+    """Return the az commands in the documents that need a login; what the shell would put in is a word, and a file one that is there."""
+    variables = {
+        "$PARAMETERS": "infra/development.bicepparam",
+        "$GROUP": "rg",
+        "$1": "baseUrl",
+        "$lock": LOCK,
+        "token.txt": SCRIPT,
+    }
     lines: list[str] = []
-    while inner := re.search(r"\$\(([^()]*)\)", text):
-        lines.append(inner[1])
-        text = text.replace(inner[0], "word")
-    lines += re.findall(r"(?:^|\{ |do )(az [^;\n]+)", text, re.MULTILINE)
+    for each in project_documents():
+        text = "\n".join([*each.blocks("sh"), *each.code]).replace("\\\n", " ")
+        for name, value in variables.items():
+            text = text.replace(name, value)
+        while inner := re.search(r"\$\(([^()]*)\)", text):
+            lines.append(inner[1])
+            text = text.replace(inner[0], "word")
+        lines += re.findall(r"(?:^|\{ |do )(az [^;\n]+)", text, re.MULTILINE)
     asides = ("az login", "az account")
-    return [shlex.split(line)[1:] for line in lines if line.startswith("az ") and not line.startswith(asides)]
+    return [shlex.split(line)[1:] for line in lines if re.match(r"az .* -", line) and not line.startswith(asides)]
 
 
 def commit_of(stage: Stage) -> str:
