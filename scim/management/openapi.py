@@ -21,7 +21,7 @@ _PROBLEMS = {
     403: "The API key does not permit this.",
     404: "What the path names does not exist, or is not the key's to see.",
     405: "The address does not take this method.",
-    409: "It contradicts what there is.",
+    409: "It contradicts what there is; or the directory is being deleted.",
     410: "The cursor's events are no longer kept.",
     413: "The body is too large.",
     415: "The body is no JSON.",
@@ -122,6 +122,8 @@ def _problems(operation: Operation) -> list[int]:
     statuses = {*_ALWAYS, *operation.problems}
     if operation.body:
         statuses |= {400, 413, 415}
+    if "{directory_id}" in operation.path and not operation.of_deleted:
+        statuses.add(409)
     if operation.method == "POST":
         statuses.add(409)
     return sorted(statuses)
