@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlsplit
 
 from scim.directories.portal_access import SESSION_LIFE, SessionKey
@@ -11,7 +10,7 @@ from scim.portal.problems import PortalProblem, foreign_form
 from scim.web import WebRequest
 
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
-MAX_FORM_BYTES = 64 * 1024
+MAX_FORM_BYTES, MAX_FIELDS = 64 * 1024, 1000
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -54,13 +53,16 @@ def _cookie(base_url: str, value: str, max_age: int) -> str:
 
 
 def session_key(web: WebRequest, base_url: str) -> SessionKey | None:
-    """Return what a request's cookie says of a session, or None."""
-    try:
-        cookies = SimpleCookie(web.headers.get("cookie", ""))
-    except CookieError:
-        return None
-    morsel = cookies.get(cookie_name(base_url))
-    return SessionKey.read(morsel.value) if morsel else None
+    """Return what a request's cookie says of a session, or None.
+
+    Cookies of others may be malformed, and may have the same name on a domain above ours.
+    """
+    wanted = cookie_name(base_url)
+    for cookie in web.headers.get("cookie", "").split(";"):
+        name, _, value = cookie.strip().partition("=")
+        if name == wanted and (key := SessionKey.read(value)):
+            return key
+    return None
 
 
 def require_same_origin(web: WebRequest, base_url: str) -> None:
@@ -89,6 +91,7 @@ def read_form(web: WebRequest) -> dict[str, str]:
     :raises PortalProblem: When the body is too large or no form.
     """
     media_type = web.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded" or len(web.body) > MAX_FORM_BYTES:
+    is_form = media_type == "application/x-www-form-urlencoded" and len(web.body) <= MAX_FORM_BYTES
+    if not is_form or web.body.count(b"&") > MAX_FIELDS:
         raise PortalProblem(400, "The form could not be read", "Nothing was changed. Go back and try again.")
-    return dict(parse_qsl(web.body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=1000))
+    return dict(parse_qsl(web.body.decode("utf-8", "replace"), keep_blank_values=True))

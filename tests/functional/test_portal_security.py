@@ -6,6 +6,7 @@ import json
 import logging
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -23,7 +24,17 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+HOSTILE = (
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>",
+    "x' or 1=1",
+    "=cmd|' /C calc'!A0",
+    "${jndi:ldap://x}",
+    "{{7*7}}{% raise %}",
+    "../../etc/passwd",
+    "\u202egpj.exe",
+    "\u2028",
+    "</title><svg onload=alert(3)>",
+)
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 pages_with_session = pytest.mark.parametrize(
     "page", [each for each in PAGES if each.needs_session], ids=lambda page: page.name
@@ -146,6 +157,14 @@ async def test_the_id_of_a_new_directory_and_of_a_rotation_must_come_from_the_fo
         assert (await own.submit(rotation, **change)).status == 403
 
 
+@pytest.mark.parametrize("others", ['a={"b": [1]}; ', "__Secure-scim=foreign; ", '"=;;', "x=" + "y" * 5000 + "; "])
+async def test_cookies_of_others_do_not_hide_the_session(browser: Browser, others: str) -> None:
+    cookie = f"{others}; __Secure-scim={browser.cookie}; z"
+    web = WebRequest("GET", "/portal", {}, {"cookie": cookie}, b"", ORIGIN)
+
+    assert (await browser.application.portal.answer(web)).status == 200
+
+
 async def test_a_visit_from_a_mail_is_repeated_once_by_the_browser_itself(browser: Browser) -> None:
     cookie, browser.cookie = browser.cookie, ""
     first = await browser.get("/access")
@@ -157,17 +176,21 @@ async def test_a_visit_from_a_mail_is_repeated_once_by_the_browser_itself(browse
     assert (await browser.get("/access?again=1")).status == 200
 
 
-async def test_text_of_others_is_shown_as_text_on_every_page(service: Service) -> None:
-    browser = await open_browser(service, HOSTILE)
-    shown = await browser.configure(HOSTILE)
+@pytest.mark.parametrize("hostile", HOSTILE)
+async def test_text_of_others_is_shown_as_text_on_every_page(service: Service, hostile: str) -> None:
+    browser = await open_browser(service, f"A{hostile}Z")
+    shown = await browser.configure(f"B{hostile}Z")
     directory = shown.value("endpoint").rpartition("/")[2]
     paths = [path_of(page, directory_id=directory, provider="entra_id") for page in PAGES if page.method == "GET"]
-    for path in [*paths, f"/directories/{directory}/guide?source={HOSTILE}", f"/{HOSTILE}", f"?x={HOSTILE}"]:
+    texts = {}
+    for path in [*paths, f"/directories/{directory}/guide?source={quote(hostile)}", f"/{hostile}", f"?x={hostile}"]:
         answer = await browser.get(path)
-        assert "<script>alert" not in answer.html
-        assert "<img src=x" not in answer.html
-    assert "<script>alert" not in shown.html
-    assert HOSTILE in (await browser.get("")).text
+        assert answer.status < 500
+        assert not re.search(r"<script>|<img src=x|<svg onload", answer.html)
+        texts[path] = answer.text
+    home = texts[""]
+    assert " ".join(f"A{hostile}Z".split()) in home
+    assert " ".join(f"B{hostile}Z".split()) in home
 
 
 @pytest.mark.parametrize("page", [each for each in PAGES if each.needs_session], ids=lambda page: page.name)
@@ -200,7 +223,14 @@ async def test_a_failure_of_ours_is_a_page_and_a_line_of_the_log(
 
 
 async def test_a_form_that_cannot_be_read_is_refused(browser: Browser) -> None:
-    for content_type, body in (("application/json", b"{}"), ("application/x-www-form-urlencoded", b"a" * 65_537)):
+    for content_type, body in (
+        ("application/json", b"{}"),
+        ("application/x-www-form-urlencoded", b"a" * 65_537),
+        (
+            "application/x-www-form-urlencoded",
+            b"a&" * 1001,
+        ),
+    ):
         headers = {**SAME_ORIGIN, "content-type": content_type}
         web = WebRequest("POST", "/portal/open", {}, headers, body, ORIGIN)
         assert (await browser.application.portal.answer(web)).status == 400
