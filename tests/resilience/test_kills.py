@@ -97,6 +97,7 @@ async def test_an_operation_is_completed_after_a_kill(survive: Survive, name: st
 
 
 @pytest.mark.exhaustive
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", DEEDS)
 async def test_an_operation_is_completed_after_a_kill_behind_any_transaction(survive: Survive, name: str) -> None:
     transaction = 1
