@@ -1,6 +1,6 @@
 # Everything a developer runs. Needs git, Python 3.11 or later and make; the rest is installed here, under .venv and .local.
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast resilience soak openapi bench lint scripts format types imports conformance package screenshots azure-cli check clean
+.PHONY: help install lock run test test-fast resilience soak openapi bench lint scripts format types imports conformance package screenshots azure-cli check clean
 
 # The first Python that is new enough; `make PYTHON=python3.13 …` names another.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -25,6 +25,7 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 		"$(PYTHON)" -m venv --clear $(VENV) >/dev/null 2>&1 \
 		|| { echo "$(PYTHON) cannot create a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }; }
 	@echo "Installing the pinned Python packages ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -r requirements.txt
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-input -r requirements-dev.txt
 	@touch $@
 
@@ -81,6 +82,10 @@ openapi: install $(OPENAPI_VENV)/.installed ## Try the management API against it
 		env ORGANIZATION_ID={organization_id} DIRECTORY_ID={directory_id} \
 		$(OPENAPI_VENV)/bin/schemathesis --config-file tests/openapi/schemathesis.toml \
 		run '{api_url}/openapi.json' --header 'Authorization: Bearer {api_key}' --max-time 50 $(ARGS)
+
+lock: ## Write requirements.txt, with hashes, from requirements.in; ARGS=--upgrade takes newer packages of packages
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" requirements.in --output-file requirements.txt $(ARGS)
 
 package: $(INSTALLED) ## Build dist/functions.zip, exactly what is deployed
 	@$(BIN)/python -m scim.local_host.deployment_package dist/functions.zip

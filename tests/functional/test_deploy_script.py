@@ -408,7 +408,10 @@ def bicep_folder() -> str:
 
 
 def documented_lines() -> list[list[str]]:
-    """Return the az commands in the documents that need a login; what the shell would put in is a word, and a file one that is there."""
+    """Return the az commands in the documents that need a login.
+
+    What the shell would put in is a word, and a file is one that is there.
+    """
     variables = {
         "$PARAMETERS": "infra/development.bicepparam",
         "$GROUP": "rg",
