@@ -24,6 +24,8 @@ from scim.resources.storage_scope import storage_scope
 from scim.service_signals import ServiceSignals
 
 _SECONDS_PER_DIRECTORY = 120.0
+_SECONDS_IN_SWEEP = 25.0
+"""How long a sweep goes on with the long work of one directory, which asks for a message of its own when it is over."""
 
 _log = logging.getLogger("scim.background")
 
@@ -124,14 +126,16 @@ class BackgroundWork:
             if not reference.creating:  # its deletion came to its end, but for the entry
                 await self.directories.discard_reference(reference)
         elif directory.deletion is not None:
-            await self.proceed_with_deletion(directory)
+            with storage_scope(_SECONDS_IN_SWEEP):
+                await self.proceed_with_deletion(directory)
         else:
             age = await oldest_age_seconds(self.partition_of(directory))
             signals.oldest_age_seconds = max(signals.oldest_age_seconds, age)
             await self.announce(directory)
             await self.settle_tokens(directory)
             await self._catch_up(directory)
-            await self.proceed_with_mappings(directory)
+            with storage_scope(_SECONDS_IN_SWEEP):
+                await self.proceed_with_mappings(directory)
 
     async def _forget_events(self, reference: DirectoryReference) -> None:
         directory = await self.directories.directory(reference.directory_id)

@@ -12,6 +12,7 @@ from scim.adapters.tables.document_rows import document_values
 from scim.adapters.tables.mapped_attributes import matching_values
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition, in_parallel
+from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import Value, delete, insert, replace
 from scim.adapters.tables.users import commit_replace, mapping_values, moved_lookups, read_user
 from scim.adapters.tables.walks import forwards
@@ -84,6 +85,8 @@ class MappingChanges:
         if not users:
             return job
         updated = await in_parallel(users, change.bring)
+        if any(updated):
+            await relay(change.partition)  # reads of the directory stay cheap while the outbox is short
         return job.advanced(users[-1].id, len(users), sum(updated))
 
     async def _is_current(self, directory: Directory, job: MappingJob) -> bool:

@@ -28,7 +28,7 @@ async def seed_users(partition: Partition, documents: Iterable[dict[str, Any]], 
 
     :raises RowExistsError: When a userName is taken.
     """
-    inserts = (user_inserts(document, begin_operation()) for document in documents)
+    inserts = (user_inserts(document, begin_operation(), partition.attributes) for document in documents)
     await _insert_all(partition, _transactions(inserts), written)
 
 
