@@ -86,15 +86,18 @@ def _cause_of(error: SCIMException) -> str:
     return found or ("value_refused" if error.scim_type == "invalidValue" else "refused")
 
 
-def wrong_type_findings(
+def mapping_findings(
     mappings: Sequence[AttributeMapping], schema: ResourceSchema, before: Document, after: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    """Yield a finding for each mapping whose value a change gave another type than the mapping's."""
+    """Yield a finding for each mapping to whose value a change gave another type, or left none that is required."""
     for mapping in mappings:
-        if mapping.resource == schema.name and has_wrong_type(mapping, schema, after):
-            found = values_reader(mapping.path, schema)
-            if found is not None and found[1](before) != found[1](after):
-                yield Finding("wrong_type", mapping.path, str(after["id"]))
+        found = values_reader(mapping.path, schema) if mapping.resource == schema.name else None
+        if found is None or (before and found[1](before) == found[1](after)):
+            continue
+        if has_wrong_type(mapping, schema, after):
+            yield Finding("wrong_type", mapping.path, str(after["id"]))
+        elif mapping.required and not found[1](after):
+            yield Finding("required_missing", mapping.path, str(after["id"]))
 
 
 def ignored_findings(names: Sequence[str]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from scim.provisioning.answers import no_content, resource_answer, shown_text
 from scim.provisioning.document_patch import patched_document
 from scim.provisioning.document_reader import Document, read_resource
 from scim.provisioning.documents import complete_document, same_document
-from scim.provisioning.findings import ignored_findings, wrong_type_findings
+from scim.provisioning.findings import ignored_findings, mapping_findings
 from scim.provisioning.membership_patch import read_members, split_members
 from scim.provisioning.patch_request import read_patch
 from scim.provisioning.races import decided_anew
@@ -40,7 +40,7 @@ async def create_group(request: ScimRequest) -> WebResponse:
     request.notes.change("group_created", stored.id)
     if members:
         request.notes.change("members_added", stored.id)
-    request.notes.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
+    request.notes.findings.extend((*ignored_findings(read.ignored), *_mapping_findings(request, {}, document)))
     shown = {"members": sorted(members, key=lambda member: member.id)} if projection.needs_members else {}
     return resource_answer(201, shown_text(stored, request, schema, projection, shown), stored, request)
 
@@ -156,14 +156,14 @@ async def _change(
             before, after, change, operation, guarded=request.is_guarded
         )
         _note_change(request, group_id, change, changed=changed)
-        request.notes.findings.extend(_wrong_types(request, current, after))
+        request.notes.findings.extend(_mapping_findings(request, current, after))
         return version
 
     return await decided_anew(attempt)
 
 
-def _wrong_types(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:
-    return wrong_type_findings(request.directory.attribute_mappings, request.provider.group, before, after)
+def _mapping_findings(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:
+    return mapping_findings(request.directory.attribute_mappings, request.provider.group, before, after)
 
 
 async def _answer(request: ScimRequest, stored: StoredDocument, projection: Projection) -> WebResponse:

@@ -8,7 +8,7 @@ from scim.provisioning.answers import no_content, resource_answer, shown_text
 from scim.provisioning.document_patch import ignored_paths, patched_document
 from scim.provisioning.document_reader import Document, read_resource
 from scim.provisioning.documents import complete_document, same_document
-from scim.provisioning.findings import ignored_findings, wrong_type_findings
+from scim.provisioning.findings import ignored_findings, mapping_findings
 from scim.provisioning.patch_request import read_patch
 from scim.provisioning.races import decided_anew
 from scim.provisioning.request import ScimRequest, version_tag
@@ -30,7 +30,7 @@ async def create_user(request: ScimRequest) -> WebResponse:
     operation = begin_operation()
     stored = await decided_anew(lambda: request.store.create_user(document, operation))
     request.notes.change("user_created", stored.id)
-    request.notes.findings.extend((*ignored_findings(read.ignored), *_wrong_types(request, {}, document)))
+    request.notes.findings.extend((*ignored_findings(read.ignored), *_mapping_findings(request, {}, document)))
     return resource_answer(201, await _text(request, stored, projection), stored, request)
 
 
@@ -93,15 +93,15 @@ async def _change(request: ScimRequest, user_id: str, change: Callable[[StoredDo
             return before
         stored = await request.store.replace_user(before, after, begin_operation(after=before.version))
         request.notes.change("user_updated", stored.id)
-        request.notes.findings.extend(_wrong_types(request, before.document(), after))
+        request.notes.findings.extend(_mapping_findings(request, before.document(), after))
         return stored
 
     stored = await decided_anew(attempt)
     return resource_answer(200, await _text(request, stored, projection), stored, request)
 
 
-def _wrong_types(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:
-    return wrong_type_findings(request.directory.attribute_mappings, request.provider.user, before, after)
+def _mapping_findings(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:
+    return mapping_findings(request.directory.attribute_mappings, request.provider.user, before, after)
 
 
 async def _text(request: ScimRequest, stored: StoredDocument, projection: Projection) -> str:

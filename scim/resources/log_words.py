@@ -94,6 +94,11 @@ _REQUEST_CAUSES: Mapping[str, CauseWords] = {
         "not see it.",
         "Change the source or the expression in your identity provider, or the type of the mapping here.",
     ),
+    "required_missing": CauseWords(
+        "Required value missing",
+        "{attribute} is marked as required here, and the user or group came without a value for it.",
+        "Fill the source attribute in your identity provider, or mark the mapping here as not required.",
+    ),
     "ignored": CauseWords(
         "Attribute ignored",
         "{attribute} was sent, and is never stored.",

@@ -95,6 +95,24 @@ async def test_a_value_of_another_type_is_kept_as_sent_told_and_left_out_of_the_
     assert (first["status"], second["status"]) == (201, 200)
 
 
+async def test_a_required_attribute_without_a_value_is_told_when_it_goes_or_never_came(
+    api: ApiClient, service: Service
+) -> None:
+    scim = await service.new_directory([replace(MAPPINGS[0], required=True)])
+    first = (await scim.new_user("anna"))["id"]
+    second = (await scim.new_user("bob", **{EXTENSION_URN: {"tag": "blue"}}))["id"]
+    await scim.patch(f"/Users/{first}", {"op": "replace", "path": "title", "value": "Boss"})
+    await scim.patch(f"/Users/{second}", {"op": "remove", "path": MAPPINGS[0].path})
+
+    entries = await logged(api, scim)
+
+    assert [(entry["cause"], entry["operation"], entry["resource"]["id"]) for entry in entries] == [
+        ("required_missing", "patch", second),
+        ("required_missing", "create", first),
+    ]
+    assert {entry["attribute"] for entry in entries} == {MAPPINGS[0].path}
+
+
 async def test_attributes_that_are_never_stored_are_told_once_for_all_users(api: ApiClient, scim: ScimClient) -> None:
     for name in ("anna", "bob"):
         made = await scim.new_user(name, password="secret", groups=[{"value": "g"}], meta={"resourceType": "User"})
