@@ -5,7 +5,6 @@ Everything is made on first use, so that importing costs nothing.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from scim.directories.api_key_service import ApiKeyService
     from scim.directories.creation import CreationService
     from scim.directories.deletion import DirectoryDeletion
-    from scim.directories.directory import Directory
-    from scim.directories.health import Standing
     from scim.directories.portal_access_service import PortalAccessService
     from scim.directories.service import DirectoryService
     from scim.directories.token_service import TokenService
@@ -33,6 +30,7 @@ if TYPE_CHECKING:
     from scim.provisioning.provisioning_log import ProvisioningLog
     from scim.readiness import Readiness
     from scim.request_log import BeginEntry
+    from scim.resources.directory_reading import DirectoryReadings
 
 
 class Application(Stores):
@@ -158,17 +156,12 @@ class Application(Stores):
             return_hosts=self.settings.portal.return_hosts,
         )
 
-    async def standing_of(self, directory: Directory) -> Standing:
-        """Return all that the health of a directory follows from. 3 storage requests."""
-        from scim.adapters.tables.standings import read_work
-        from scim.directories.health import Standing
+    @cached_property
+    def readings(self) -> DirectoryReadings:
+        """What reads directories for pages, and tells how they stand."""
+        from scim.adapters.tables.directory_reading import TableDirectoryReadings
 
-        (counts, waiting_since), activity = await asyncio.gather(
-            read_work(self.partition_of(directory)), self.activity_store.activity(directory.id, self.now())
-        )
-        tokens = self.tokens.described(directory, activity.uses)
-        users, active, groups = (counts[name] for name in ("users", "active", "groups"))
-        return Standing(directory, activity, tokens, users, active, groups, waiting_since)
+        return TableDirectoryReadings(self.activity_store, self.partition_of, self.tokens.described, self.now)
 
     @cached_property
     def idempotency(self) -> Idempotency:
@@ -199,7 +192,7 @@ class Application(Stores):
             keys=self.api_keys,
             store_of=self.resources_of,
             deletion=self.deletion,
-            standing_of=self.standing_of,
+            standing_of=self.readings.standing_of,
             derived_of=self.derived_of,
             feed_of=self.feed_of,
             provisioning_log=self.provisioning_log_store,
@@ -222,7 +215,8 @@ class Application(Stores):
             tokens=self.tokens,
             access=self.portal_access,
             branding=read_branding(self.settings.portal),
-            standing_of=self.standing_of,
+            store_of=self.resources_of,
+            read_directory=self.readings.open,
             activity=self.activity_store,
             provisioning_log=self.provisioning_log_store,
             now=self.now,

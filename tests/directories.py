@@ -16,6 +16,7 @@ from scim.resources.identifiers import begin_operation, new_resource_id
 from scim.resources.membership import Member, MembershipChange
 from scim.resources.schema import GROUP_URN, USER_URN
 from scim.resources.stored_document import StoredDocument
+from scim.resources.summary import summary_texts
 from tests.fakes.memory_table import MemoryTable
 
 MATCHING = MappedAttributes((AttributeMapping("boss_of", "title", matching=True),), 1, ("title",))
@@ -70,7 +71,8 @@ class FilledDirectory:
         await self.partition.commit([merge(key, values)])
 
     async def edit(self, resource_id: str, **attributes: Any) -> None:
-        """Change a document's attributes behind the service's back: nothing else follows."""
+        """Change a document's attributes behind the service's back: no other row follows."""
         key = keys.document(resource_id)
         document = json.loads(str(self.rows()[key].values["d0"])) | attributes
-        await self.change(key, d0=json.dumps(document))
+        texts = summary_texts("User" if resource_id.startswith("usr_") else "Group", document)
+        await self.change(key, d0=json.dumps(document), **texts)

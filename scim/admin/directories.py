@@ -62,7 +62,7 @@ async def _create(application: Application, options: Namespace) -> Shown:
 
 async def _show(application: Application, options: Namespace) -> Shown:
     directory = await application.directories.get_directory(options.directory)
-    standing = await application.standing_of(directory)
+    standing = await application.readings.standing_of(directory)
     return Shown(shown_details(standing, application.settings.public_base_url).model_dump(mode="json"))
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
+from scim.directories.directory import Directory
+
 Signal = Literal[
     "authenticated",
     "connection_tested",
@@ -21,7 +23,8 @@ Signal = Literal[
 WINDOW = timedelta(minutes=10)
 LOOK_BACK = timedelta(hours=1)
 """How far back health and cycles look."""
-LOADS_KEPT = timedelta(days=2)
+LOADS_KEPT = timedelta(hours=3)
+"""Longer than anybody looks back: the rows lie between others that are read together."""
 _BURST_GAP = timedelta(minutes=5)
 _CYCLE = (timedelta(minutes=30), timedelta(minutes=50))
 
@@ -97,6 +100,10 @@ class ActivityStore(Protocol):
 
     async def activity(self, directory_id: str, now: datetime) -> DirectoryActivity:
         """Return the activity of the last hour. One storage request."""
+        ...
+
+    async def with_directory(self, directory_id: str, now: datetime) -> tuple[Directory, DirectoryActivity] | None:
+        """Return a directory and its activity, None where there is no such directory. One storage request."""
         ...
 
     async def forget(self, directory_id: str, before: datetime) -> int:

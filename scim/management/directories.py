@@ -240,7 +240,7 @@ OPERATIONS = (
         "read",
         "Get a directory with counts, health and tokens",
         get_directory,
-        "4",
+        "3",
         DirectoryDetails,
         of_deleted=True,
     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from scim.directories.directory import Directory
 from scim.portal.problems import PortalProblem, failure, no_session, not_found, problem_of
 from scim.portal.rendering import page, problem_page
 from scim.portal.routing import PREFIX, find_page
@@ -18,6 +17,7 @@ from scim.portal.same_origin import (
 )
 from scim.portal.visit import Page, Services, Visit
 from scim.request_log import BeginEntry, LogEntry, begin_entry
+from scim.resources.directory_reading import DirectoryReading
 from scim.resources.storage_scope import storage_scope
 from scim.web import WebRequest, WebResponse
 
@@ -61,7 +61,10 @@ class PortalEndpoint:
         return await found.answer(visit)
 
     async def _admitted(self, visit: Visit, entry: LogEntry) -> Visit:
-        """Return the visit with its session and its directory. One storage request, with a directory two."""
+        """Return the visit with its session, and its directory with its health.
+
+        One storage request, with a directory two, and one for the health.
+        """
         session = await self.services.access.recognise(visit.key)
         if session is None or visit.key is None:
             raise no_session()
@@ -69,20 +72,25 @@ class PortalEndpoint:
         if visit.page.method == "POST":
             require_form_token(visit.form, visit.key)
         visit = replace(visit, found_session=session)
-        directory = None if visit.page.is_fragment else await self._directory(visit)
-        entry.facts["directory_id"] = directory.id if directory else ""
-        return replace(visit, found_directory=directory)
+        reading = None if visit.page.is_fragment else await self._reading(visit)
+        if reading is None:
+            return visit
+        visit = replace(visit, found_reading=reading)
+        entry.facts["directory_id"] = reading.directory.id
+        shows_health = visit.page.method == "GET" and visit.page.shows_health
+        return replace(visit, found_standing=await reading.standing()) if shows_health else visit
 
-    async def _directory(self, visit: Visit) -> Directory | None:
-        """Return the directory of the path; one that the session does not open looks like one that does not exist."""
+    async def _reading(self, visit: Visit) -> DirectoryReading | None:
+        """Return what reads the directory of the path; one that the session does not open looks like none."""
         directory_id = visit.path.get("directory_id")
         if directory_id is None:
             return None
-        directory = await self.services.directories.get_directory(directory_id)
-        session = visit.session
-        if directory.organization_id != session.organization_id or not session.opens(directory.id):
+        reading, session = await self.services.read_directory(directory_id), visit.session
+        if reading is None or reading.directory.organization_id != session.organization_id:
             raise not_found()
-        return directory
+        if not session.opens(reading.directory.id):
+            raise not_found()
+        return reading
 
 
 async def _nothing(_: Visit) -> WebResponse:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scim.portal.problems import PortalProblem
 from scim.portal.static_files import LOGO, static_path
-from scim.portal.times import machine_time, plain_time, time_ago
+from scim.portal.times import machine_time, plain_time, stored_time, time_ago
 from scim.portal.visit import Visit
 from scim.web import WebResponse
 
@@ -34,7 +34,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(machine_time=machine_time, plain_time=plain_time)
+    environment.filters.update(machine_time=machine_time, plain_time=plain_time, moment=stored_time)
     return environment
 
 
@@ -66,7 +66,8 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "root": visit.root,
         "branding": branding,
         "session": visit.found_session,
-        "directory": visit.found_directory,
+        "directory": visit.found_reading.directory if visit.found_reading else None,
+        "health": visit.found_standing.health(now) if visit.found_standing else None,
         "form_token": visit.key.form_token if visit.key else "",
         "static": lambda name: f"{visit.root}/{static_path(name, branding.logo)}",
         "logo": LOGO if branding.logo else "",

@@ -12,6 +12,11 @@ def machine_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def stored_time(text: str) -> datetime:
+    """Return the time of a text as resources and events have it, such as ``2026-11-24T10:00:00.123Z``."""
+    return datetime.fromisoformat(text)
+
+
 def plain_time(moment: datetime) -> str:
     """Return a time in UTC, as it is shown without script."""
     return f"{moment.astimezone(UTC):%d %b %Y, %H:%M} UTC"

@@ -16,6 +16,8 @@ from scim.directories.portal_access_service import PortalAccessService
 from scim.directories.service import DirectoryService
 from scim.directories.token_service import TokenService
 from scim.portal.branding import Branding
+from scim.resources.directory_reading import DirectoryReading
+from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
 from scim.web import WebRequest, WebResponse
 
@@ -28,7 +30,8 @@ class Services:
     tokens: TokenService
     access: PortalAccessService
     branding: Branding
-    standing_of: Callable[[Directory], Awaitable[Standing]]
+    read_directory: Callable[[str], Awaitable[DirectoryReading | None]]
+    store_of: Callable[[Directory], ResourceStore]
     activity: ActivityStore
     provisioning_log: ProvisioningLogStore
     now: Callable[[], datetime]
@@ -49,6 +52,8 @@ class Page:
     needs_session: bool = True
     is_fragment: bool = False
     """Whether it is part of a page that refreshes itself: a proof stands for the directory's row, which is not read."""
+    shows_health: bool = True
+    """Whether the page of a directory begins with its health, where it is a page to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,8 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict)
     key: SessionKey | None = None
     found_session: PortalSession | None = None
-    found_directory: Directory | None = None
+    found_reading: DirectoryReading | None = None
+    found_standing: Standing | None = None
 
     @property
     def session(self) -> PortalSession:
@@ -80,11 +86,28 @@ class Visit:
         return self.session.organization_id
 
     @property
+    def reading(self) -> DirectoryReading:
+        """What reads the directory of the path."""
+        if self.found_reading is None:
+            raise LookupError("the page's path names no directory")
+        return self.found_reading
+
+    @property
     def directory(self) -> Directory:
         """The directory of the path."""
-        if self.found_directory is None:
-            raise LookupError("the page's path names no directory")
-        return self.found_directory
+        return self.reading.directory
+
+    @property
+    def standing(self) -> Standing:
+        """What the health of the directory follows from."""
+        if self.found_standing is None:
+            raise LookupError("the page shows no health")
+        return self.found_standing
+
+    @property
+    def store(self) -> ResourceStore:
+        """The users and groups of the directory."""
+        return self.services.store_of(self.directory)
 
     def proof(self, text: str) -> str:
         """Return what proves to this session that a text was given to it by a page."""

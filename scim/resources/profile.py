@@ -71,6 +71,17 @@ PROFILE_PATHS: Mapping[ResourceName, frozenset[str]] = {
 }
 """What a profile is made of, as paths in small letters."""
 
+ATTRIBUTE_PATHS: Mapping[str, str] = {
+    "active": "active",
+    "email": "emails",
+    "phone_number": "phoneNumbers",
+    **_USER_TEXTS,
+    **{name: f"name.{attribute}" for name, attribute in _NAME_TEXTS.items()},
+    **{name: f"{ENTERPRISE_URN}:{attribute}" for name, attribute in _ENTERPRISE_TEXTS.items()},
+    "manager_id": f"{ENTERPRISE_URN}:manager.value",
+}
+"""Which attribute of SCIM each attribute of a user's profile is, but for the custom ones."""
+
 
 def is_active(document: Document) -> bool:
     """Tell whether a user has access: one without ``active`` has (RFC 7643 §4.1.1 leaves it to us)."""

@@ -68,7 +68,7 @@ async def test_a_bulk_request_shows_what_its_operations_show(scim: ScimClient) -
     assert (await recorded(scim)).keys() >= {"group_created", "members_added"}
 
 
-async def test_the_api_tells_how_a_directory_stands_for_four_requests(api: ApiClient, scim: ScimClient) -> None:
+async def test_the_api_tells_how_a_directory_stands_for_three_requests(api: ApiClient, scim: ScimClient) -> None:
     path = f"directories/{scim.directory.id}"
     scim.application.activity.told.clear()  # type: ignore[attr-defined]
     untouched = (await api.get(path)).json
@@ -87,4 +87,4 @@ async def test_the_api_tells_how_a_directory_stands_for_four_requests(api: ApiCl
     assert healthy.json["health"]["state"] == "healthy"
     assert healthy.json["last_change_at"] == healthy.json["last_request_at"] > waiting["last_request_at"]
     assert healthy.json["counts"] == {"users": 1, "active_users": 1, "groups": 0}
-    assert healthy.storage_requests == 4
+    assert healthy.storage_requests == 3

@@ -33,7 +33,7 @@ async def test_a_directory_is_created_with_a_token_that_is_shown_once(api: ApiCl
     await scim.new_group("Team")
 
     read = await api.get(one)
-    assert read.storage_requests == 4
+    assert read.storage_requests == 3
     assert read.json["counts"] == {"users": 2, "active_users": 1, "groups": 1}
     assert [token["state"] for token in read.json["tokens"]] == ["current"]
     assert created.json["token"] not in str(read.json)

@@ -81,8 +81,8 @@ def test_a_seeded_directory_is_clean_and_counted(run: Run, seeded: dict[str, Any
     assert (code, result["violations"], result["warnings"]) == (0, [], [])
     assert result["counts"] == {"users": 45, "active": 42, "groups": 2}
     assert sorted(seeded["groups"].values()) == [3, 40]
-    # A user has 5 rows, a group 5, a member 2; head and page map are 3; mark, coverage and member counts are 5.
-    assert result["rows"] == 45 * 5 + 2 * 5 + 43 * 2 + 3 + 5 == seeded["rows"] + 3 + 5
+    # A user has 6 rows, a group 5, a member 2; head and page map are 3; mark, coverage and member counts are 5.
+    assert result["rows"] == 45 * 6 + 2 * 5 + 43 * 2 + 3 + 5 == seeded["rows"] + 3 + 5
     assert seeded["token"].startswith("scimdt_")
 
 
@@ -141,7 +141,7 @@ def test_relay_moves_the_outbox(run: Run, seeded: dict[str, Any]) -> None:
 def test_the_result_for_people_is_short(seeded: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", seeded["directory_id"]]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        f"{seeded['directory_id']}: 329 rows, 45 users, 42 active, 2 groups",
+        f"{seeded['directory_id']}: 374 rows, 45 users, 42 active, 2 groups",
         "violations: none",
         "warnings: none",
     ]

@@ -117,7 +117,7 @@ async def test_pages_of_a_directory_cost_five_storage_requests_at_most(browser: 
     access = await browser.get("/access")
 
     assert "Users 2 with access 1 Groups 1" in overview.text
-    assert [page.storage_requests for page in (overview, steps, tokens, access)] == [5, 4, 3, 2]
+    assert [page.storage_requests for page in (overview, steps, tokens, access)] == [3, 4, 3, 2]
     assert [page.status for page in (overview, steps, tokens, access)] == [200] * 4
 
 

@@ -240,7 +240,7 @@ async def test_a_group_created_with_members_has_the_rows_of_one_filled_later(
     await filled.store.change_members(str(document["id"]), Wanted(frozenset(members)).change(), begin_operation())
 
     assert membership_keys(created.rows()) == membership_keys(filled.rows())
-    assert [key for key in created.rows() if key.startswith("t|")] == []
+    assert [key for key in created.rows() if key.startswith("e!t|")] == []
 
 
 def membership_keys(rows: dict[str, Row]) -> Sequence[str]:

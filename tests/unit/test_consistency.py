@@ -176,6 +176,12 @@ async def a_row_says_of_active_what_its_document_does_not(at: Sample) -> list[tu
 
 
 @mended
+async def a_row_says_of_a_name_what_its_document_does_not(at: Sample) -> list[tuple[str, str]]:
+    await at.directory.change(key := keys.document(at.anna), email="other@example.com")
+    return [("wrong_summary", key)]
+
+
+@mended
 async def a_user_document_is_gone(at: Sample) -> list[tuple[str, str]]:
     others = [key for prefix in ("w|", "x|", "z|") for key in at.directory.keys(prefix)]
     lookups = [*at.directory.keys("l|"), keys.user_name("anna@example.com"), *others]

@@ -6,7 +6,7 @@
 | ``load|last`` | when something happened last; it sorts behind the others |
 | ``seen|{signal}`` | the first time of a step of the setup; inserted once |
 
-One query reads all three kinds, and with them the uses of tokens, which lie behind them.
+One query reads all three kinds, with the directory and with the uses of its tokens when they are wanted, too.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from datetime import datetime
 from typing import Any, get_args
 
 from scim.adapters.tables.directory_races import commit_any_state, insert_once, outages, read_rows
+from scim.adapters.tables.directory_rows import directory_of
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row, RowMissingError, Table, Value, insert, merge
 from scim.adapters.tables.token_rows import USES_END, uses_in
 from scim.directories.activity import LOOK_BACK, DirectoryActivity, LastTimes, Load, Seen, Signal, window_of
-from scim.directories.directory import is_directory_id
+from scim.directories.directory import Directory, is_directory_id
 
 _LAST = "load|last"
 _DIRECTORY = "directory"
@@ -67,9 +68,16 @@ class TableActivityStore:
             return DirectoryActivity()
         with outages():
             rows = await read_rows(self._table, directory_id, (_window_key(now - LOOK_BACK), USES_END))
-        last = next((_last(row) for row in rows if row.key == _LAST), LastTimes())
-        loads = [_load(row) for row in rows if row.key.startswith("load|") and row.key != _LAST]
-        return DirectoryActivity(loads, last, _seen(rows), uses_in(rows))
+        return _activity(rows, now)
+
+    async def with_directory(self, directory_id: str, now: datetime) -> tuple[Directory, DirectoryActivity] | None:
+        """Return a directory and its activity, None where there is no such directory. One storage request."""
+        if not is_directory_id(directory_id):
+            return None
+        with outages():
+            rows = await read_rows(self._table, directory_id, (_DIRECTORY, USES_END))
+        row = next((row for row in rows if row.key == _DIRECTORY), None)
+        return None if row is None else (directory_of(directory_id, row.values), _activity(rows, now))
 
     async def forget(self, directory_id: str, before: datetime) -> int:
         """Delete loads that are older. One storage request for each 100 rows, and one."""
@@ -80,6 +88,13 @@ class TableActivityStore:
         """Tell whether a directory is there and stays: a row made after its deletion would stay for ever."""
         row = await self._table.read(directory_id, _DIRECTORY, select=["status"])
         return row is not None and row.values["status"] != "deleting"
+
+
+def _activity(rows: list[Row], now: datetime) -> DirectoryActivity:
+    last = next((_last(row) for row in rows if row.key == _LAST), LastTimes())
+    first = _window_key(now - LOOK_BACK)
+    loads = [_load(row) for row in rows if first <= row.key < _LAST]
+    return DirectoryActivity(loads, last, _seen(rows), uses_in(rows))
 
 
 def _window_key(moment: datetime) -> str:

@@ -18,12 +18,13 @@ from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row
 from scim.resources.errors import StorageUnavailableError
 from scim.resources.identifiers import ResourceName
+from scim.resources.values import parse_datetime
 
 LAST_COLUMNS: Mapping[ResourceName, str] = {"User": "last_user", "Group": "last_group"}
 """The head's properties with the greatest id of each type that the relay has counted."""
 _COUNTED = ("number", "users", "active", "groups", "created", "deleted", "count")
-COLUMNS = ("RowKey", "Timestamp", *_COUNTED, *LAST_COLUMNS.values())
-"""All that head, page map and outbox add up, without the events."""
+COLUMNS = ("RowKey", "Timestamp", "time", *_COUNTED, *LAST_COLUMNS.values())
+"""All that head, page map and outbox add up, without the events, and since when operations are unfinished."""
 PREFIX: Mapping[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
 """What the ids of each type begin with."""
 _ATTEMPTS = 5
@@ -88,11 +89,13 @@ class PageMap:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryIndex:
-    """What the head and the page map say, and the outbox rows that are not yet in them."""
+    """What the head and the page map say, the outbox rows that are not yet in them, and what is unfinished."""
 
     head: Row | None
     maps: Mapping[ResourceName, PageMap]
     outbox: Sequence[Row] = field(default_factory=tuple)
+    unfinished: Sequence[Row] = field(default_factory=tuple)
+    """The rows of operations of several transactions that are under way, or were left by a crash."""
 
     @property
     def number(self) -> int:
@@ -113,9 +116,9 @@ class DirectoryIndex:
 
     @property
     def waiting_since(self) -> datetime | None:
-        """When the oldest outbox row was stored, by the service's clock; None when there is none."""
-        times = [row.timestamp for row in self.outbox]
-        return datetime.fromisoformat(min(times)) if times else None
+        """Since when the oldest work of the background waits, in the outbox or unfinished; None when none does."""
+        texts = [row.timestamp for row in self.outbox] + [str(row.values["time"]) for row in self.unfinished]
+        return min((time for time in map(parse_datetime, texts) if time is not None), default=None)
 
     def current_counts(self) -> dict[str, int]:
         """Return users, active users and groups with all committed changes counted."""
@@ -157,7 +160,8 @@ def index_of(rows: Sequence[Row]) -> DirectoryIndex:
     """Return the index that rows of head, page map and outbox are."""
     head = next((row for row in rows if row.key == keys.HEAD), None)
     maps: dict[ResourceName, PageMap] = {"User": _map(rows, "User"), "Group": _map(rows, "Group")}
-    return DirectoryIndex(head, maps, [row for row in rows if row.key.startswith(keys.OUTBOX_FIRST)])
+    outbox = [row for row in rows if row.key.startswith(keys.OUTBOX_FIRST)]
+    return DirectoryIndex(head, maps, outbox, [row for row in rows if row.key.startswith(keys.UNFINISHED_FIRST)])
 
 
 def _map(rows: Sequence[Row], name: ResourceName) -> PageMap:

@@ -19,6 +19,7 @@ from scim.adapters.tables.memberships import (
 )
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.summary_columns import summary_columns
 from scim.adapters.tables.table import RowExistsError, TransactionRefusedError, Write, delete, insert, replace
 from scim.adapters.tables.users import commit_replace, moved_lookups
 from scim.events.resource_events import created_events, membership_events, updated_events
@@ -57,8 +58,9 @@ async def create_group(
 def group_inserts(document: dict[str, Any], operation: Operation) -> list[Write]:
     """Return the writes that store a group's own rows."""
     group_id = str(document["id"])
+    values = document_values(document_text(document), operation, created=operation.time)
     return [
-        insert(keys.document(group_id), document_values(document_text(document), operation, created=operation.time)),
+        insert(keys.document(group_id), {**values, **summary_columns("Group", document)}),
         insert(keys.group_version(group_id), {"version": operation.id, "modified": operation.time}),
         insert(keys.anchor(group_id), {}),
         *(insert(key, {"id": group_id}) for key in keys.lookups("Group", group_id, document)),
@@ -165,7 +167,7 @@ def _document_part(before: StoredDocument, after: dict[str, Any], operation: Ope
     removed, added = moved_lookups(keys.lookups("Group", before.id, old), keys.lookups("Group", before.id, after))
     values = document_values(text, operation, created=before.created)
     writes = [
-        replace(keys.document(before.id), values, before.etag),
+        replace(keys.document(before.id), {**values, **summary_columns("Group", after)}, before.etag),
         *(insert(key, {"id": before.id}) for key in added),
         *(delete(key) for key in removed),
     ]

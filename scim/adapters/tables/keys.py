@@ -21,7 +21,7 @@ FEED_FIRST, FEED_END = "f|", "f}"
 DERIVED = "c"
 MEMBER_COUNTS_FIRST, MEMBER_COUNTS_END = "c|", "c}"
 HISTORY_FIRST, HISTORY_END = "h|", "h}"
-UNFINISHED_FIRST, UNFINISHED_END = "t|", "t}"
+UNFINISHED_FIRST, UNFINISHED_END = "e!t|", "e!t}"
 
 _LAST_PLACE, _MAX_EVENTS = 10**20 - 1, 10**6
 
@@ -37,6 +37,11 @@ def document(resource_id: str) -> str:
 def document_range(name: ResourceName) -> tuple[str, str]:
     """Return the range of all documents of a type, in id order."""
     return ("u|", "u}") if name == "User" else ("g|", "g}")
+
+
+def document_end(resource_id: str) -> str:
+    """Return the key behind a resource's document, and behind a group's version row."""
+    return f"{document(resource_id)}}}"
 
 
 def group_version(group_id: str) -> str:
@@ -120,8 +125,11 @@ def history_range(resource_id: str) -> tuple[str, str]:
 
 
 def unfinished(resource_id: str) -> str:
-    """Return the key of the row that says an operation of several transactions is under way on a resource."""
-    return f"t|{resource_id}"
+    """Return the key of the row that says an operation of several transactions is under way on a resource.
+
+    It lies beside the head, so that the query that reads counts and outbox tells of unfinished work, too.
+    """
+    return f"e!t|{resource_id}"
 
 
 def user_name(text: str) -> str:

@@ -11,6 +11,7 @@ from scim.adapters.tables.mapped_attributes import NO_MAPPINGS, MappedAttributes
 from scim.adapters.tables.memberships import unknown_member_of
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.summary_columns import summary_columns
 from scim.adapters.tables.table import (
     Row,
     RowExistsError,
@@ -73,7 +74,11 @@ def _lookups(user_id: str, document: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _user_values(text: str, document: dict[str, Any], operation: Operation, created: str) -> dict[str, Any]:
-    return {**document_values(text, operation, created=created), "active": is_active(document)}
+    return {
+        **document_values(text, operation, created=created),
+        **summary_columns("User", document),
+        "active": is_active(document),
+    }
 
 
 def mapping_values(announced: int, found_by: Iterable[str]) -> dict[str, Value]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from scim.directories.directory import Provider
 from scim.portal.custom_attributes import LONGEST_SOURCE, check_source, custom_urns
 from scim.portal.guide import ProviderGuide, filled_in, guide
@@ -19,15 +17,14 @@ SHOWN_PROBLEMS = 3
 
 
 async def show_overview(visit: Visit) -> WebResponse:
-    """Return how the directory stands. Three storage requests and those of admission."""
-    standing, now = await visit.services.standing_of(visit.directory), visit.services.now()
+    """Return how the directory stands. No storage request beside those of admission."""
+    standing, now = visit.standing, visit.services.now()
     provider = guide().of(visit.directory.provider)
     return page(
         visit,
         "overview.html",
         provider=provider,
         standing=standing,
-        health=standing.health(now),
         tokens=[token for token in standing.tokens if token.state in ("current", "previous")],
         progress=progress_of(provider, standing.activity, now),
         fragment=_fragment_query(visit, visit.directory.id, provider.id),
@@ -36,12 +33,9 @@ async def show_overview(visit: Visit) -> WebResponse:
 
 
 async def show_guide(visit: Visit) -> WebResponse:
-    """Return the guide with this directory's values. Two storage requests and those of admission."""
+    """Return the guide with this directory's values. One storage request and those of admission."""
     directory, services = visit.directory, visit.services
     provider = guide().of(directory.provider)
-    activity, problems = await asyncio.gather(
-        services.activity.activity(directory.id, services.now()), _problems(visit, directory.id)
-    )
     urns = custom_urns(directory.attribute_mappings, services.branding.name)
     values = {"tenant_url": visit.tenant_url, "application": services.branding.name, "custom_urn": urns[0]}
     source = visit.web.query.get("source", "")[:LONGEST_SOURCE]
@@ -54,8 +48,8 @@ async def show_guide(visit: Visit) -> WebResponse:
         urns=urns,
         source=source,
         check=check_source(source) if source else None,
-        progress=progress_of(provider, activity, services.now()),
-        problems=problems,
+        progress=progress_of(provider, visit.standing.activity, services.now()),
+        problems=await _problems(visit, directory.id),
         words_of=words_of,
         fragment=_fragment_query(visit, directory.id, provider.id),
     )

@@ -19,8 +19,8 @@ IN_USE = timedelta(days=7)
 
 
 async def show_tokens(visit: Visit) -> WebResponse:
-    """Return the tokens, newest first. One storage request and those of admission."""
-    tokens = await visit.services.tokens.tokens_of(visit.directory)
+    """Return the tokens, newest first. No storage request beside those of admission."""
+    tokens = visit.standing.tokens
     rotation = visit.services.new_id()
     return page(
         visit,

@@ -12,9 +12,11 @@ from scim.adapters.tables.consistency.readable import lookups_of, readable_docum
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.summary_columns import has_summary_of
 from scim.adapters.tables.table import Row, delete, insert, merge, replace
 from scim.resources.identifiers import ResourceName, resource_name_of
 from scim.resources.profile import is_active
+from scim.resources.summary import summary_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ async def inspect_resource(partition: Partition, document_key: str) -> list[Find
         if body is None:
             return [Finding(Violation("unreadable_document", document_key, "The document cannot be read."))]
         resource = _Resource(row, body, rows)
-        return [*_missing_rows(resource), *_wrong_active(resource), *[f async for f in _lookups(partition, resource)]]
+        lookup_findings = [finding async for finding in _lookups(partition, resource)]
+        return [*_missing_rows(resource), *_wrong_active(resource), *_wrong_summary(resource), *lookup_findings]
     return []
 
 
@@ -84,6 +87,13 @@ def _wrong_active(resource: _Resource) -> Iterator[Finding]:
     if resource.id.startswith("usr_") and resource.row.values.get("active") is not active:
         violation = Violation("wrong_active", resource.row.key, "The row says of active what its document does not.")
         yield Finding(violation, [merge(resource.row.key, {"active": active}, resource.row.etag)])
+
+
+def _wrong_summary(resource: _Resource) -> Iterator[Finding]:
+    name, row = _name(resource.id), resource.row
+    if not has_summary_of(name, row, resource.body):
+        violation = Violation("wrong_summary", row.key, "The row's texts for lists differ from its document.")
+        yield Finding(violation, [merge(row.key, {**summary_texts(name, resource.body)}, row.etag)])
 
 
 async def _lookups(partition: Partition, resource: _Resource) -> AsyncIterator[Finding]:

@@ -38,7 +38,7 @@ _FORMS: Final[dict[RowKind, str]] = {
     "membership": rf"m\|{_GROUP}\|{_ANY}",
     "anchor": rf"r\|{_ANY}",
     "reverse": rf"r\|{_ANY}\|{_GROUP}",
-    "unfinished": rf"t\|{_ANY}",
+    "unfinished": rf"e!t\|{_ANY}",
     "derived": "c",
     "coverage": "c![ug]",
     "member_count": rf"c\|{_GROUP}",

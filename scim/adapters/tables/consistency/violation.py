@@ -13,6 +13,7 @@ Kind = Literal[
     "orphaned_version",
     "orphaned_anchor",
     "wrong_active",
+    "wrong_summary",
     "missing_lookup",
     "foreign_lookup",
     "duplicate_value",

@@ -18,6 +18,7 @@ from scim.adapters.tables.consistency.readable import (
 )
 from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.summary_columns import has_summary_of
 from scim.adapters.tables.table import Row
 from scim.resources.identifiers import ResourceName, resource_name_of
 from scim.resources.profile import is_active
@@ -120,7 +121,7 @@ class DirectoryWalk:
             self._ledger.state(keys.group_version(resource_id))
         column = row.values.get("active") is True
         active = is_active(body) if name == "User" and body else column
-        if body is None or active is not column:
+        if body is None or active is not column or not has_summary_of(name, row, body):
             self._suspect(row)
         for key in lookups_of(name, row, body) if body else ():
             self._ledger.state(f"{key}={resource_id}")
