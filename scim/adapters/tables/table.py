@@ -81,8 +81,8 @@ def delete(key: str, etag: str = "*") -> Write:
 class TransactionRefusedError(Exception):
     """A transaction was refused as a whole, because of the write at ``index``; nothing of it was applied.
 
-    ``uncertain`` tells that an earlier attempt of the same commit got no answer and may have been applied: where it
-    records no operation in the outbox, the refusal may come from our own write, and the caller re-reads to recognise it.
+    ``uncertain`` tells that an earlier attempt of the same commit got no answer and may have been applied. Where it
+    records no operation in the outbox, the refusal may come from our own write: the caller re-reads to recognise it.
     """
 
     def __init__(self, index: int, *, uncertain: bool) -> None:
