@@ -84,7 +84,7 @@ openapi: install $(OPENAPI_VENV)/.installed ## Try the management API against it
 		run '{api_url}/openapi.json' --header 'Authorization: Bearer {api_key}' --max-time 50 $(ARGS)
 
 lock: ## Write requirements.txt, with hashes, from requirements.in; ARGS=--upgrade takes newer packages of packages
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
 		--custom-compile-command "make lock" requirements.in --output-file requirements.txt $(ARGS)
 
 package: $(INSTALLED) ## Build dist/functions.zip, exactly what is deployed
