@@ -17,6 +17,7 @@ from scim.local_host.azurite import Azurite
 from tests.api import ApiClient
 from tests.exchanges.registered import MAPPING
 from tests.exchanges.runner import Exchange, Replay
+from tests.mirror import assert_events_tell_all
 from tests.service import EXTENSION_URN, ScimClient
 
 FOLDER = Path(__file__).parent.parent / "entra_exchanges"
@@ -54,6 +55,9 @@ async def test_the_service_answers_as_entra_expects(api: ApiClient, exchange: Ex
     assert (await api.put(path, {"attribute_mappings": [MAPPING]})).status == 200
 
     await Replay(scim, query).run(exchange)
+
+    await scim.relay()
+    await assert_events_tell_all(api, scim.directory.id)
 
 
 @both_forms
