@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from textwrap import dedent
 
 PROJECT = Path(__file__).parents[1]
 
-_FENCE = re.compile(r"^(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)\s*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^ *(?P<fence>```+)(?P<language>\w*)\n(?P<text>.*?)^ *(?P=fence)\s*$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _IMAGE = re.compile(r"!\[(?P<alternative>[^\]]*)\]\((?P<target>[^)\s]+)\)")
@@ -82,7 +83,7 @@ class Document:
 
     def blocks(self, language: str) -> list[str]:
         """Return the code blocks of a language."""
-        return [match["text"] for match in _FENCE.finditer(self.text) if match["language"] == language]
+        return [dedent(match["text"]) for match in _FENCE.finditer(self.text) if match["language"] == language]
 
 
 def project_documents() -> list[Document]:
