@@ -41,4 +41,4 @@ def test_azure_installs_what_requirements_in_pins_and_nothing_without_a_hash() -
 def requirements(name: str) -> set[tuple[str, str]]:
     """Return names and versions of a requirements file; run `make lock` when the two files differ."""
     text = (PROJECT / name).read_text(encoding="utf-8")
-    return set(re.findall(r"^([\w-]+(?:\[\w+\])?)==([\w.]+)", text, re.MULTILINE))
+    return set(re.findall(r"^([\w-]+)(?:\[\w+\])?==([\w.]+)", text, re.MULTILINE))
