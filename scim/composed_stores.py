@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -160,12 +160,6 @@ class Stores:
         from scim.adapters.tables.provisioning_log import TableProvisioningLog
 
         return TableProvisioningLog(self.account.table(LOG_TABLE))
-
-    async def counts_of(self, directory: Directory) -> Mapping[str, int]:
-        """Return how many users, active users and groups a directory has. One storage request."""
-        from scim.adapters.tables.directory_index import read_index
-
-        return (await read_index(self.partition_of(directory))).current_counts()
 
     async def feed_of(self, directory: Directory, after: FeedCursor, limit: int) -> FeedPage:
         """Return events of a directory."""

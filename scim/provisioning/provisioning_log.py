@@ -22,7 +22,7 @@ from scim.resources.provisioning_log import Finding, ProvisioningLogEntry, Provi
 NEW_SECONDS, REPEAT_SECONDS = 1.0, 15.0
 """How long after its first time an entry is stored, and how long its repeats are counted in the process before."""
 ENTRIES_PER_HOUR = 300
-"""So many entries of a directory differ in their resources in an hour of a process; further ones share an entry."""
+"""So many different entries of a directory are kept in an hour of a process; further ones share one for each cause."""
 MAX_WAITING = 2_000
 _REMEMBERED = 10_000
 
@@ -78,7 +78,7 @@ class ProvisioningLog:
         key = _key(directory_id, noted)
         repeat = self._met.get(key) is not None
         if not repeat and self._is_full(directory_id, noted.entry):
-            noted = _Noted(noted.entry.without_resource(), None, None)
+            noted = _Noted(noted.entry.of_cause(), None, None)
             key = _key(directory_id, noted)
             repeat = self._met.get(key) is not None
         self._met.put(key, value=True)

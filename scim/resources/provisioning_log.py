@@ -65,9 +65,9 @@ class ProvisioningLogEntry:
         first, last = min(self.first, later.first), max(self.last, later.last)
         return replace(self, first=first, last=last, count=self.count + later.count)
 
-    def without_resource(self) -> ProvisioningLogEntry:
-        """Return what many entries that differ in their resources only have in common."""
-        return replace(self, finding=replace(self.finding, resource_id="", related_id=""))
+    def of_cause(self) -> ProvisioningLogEntry:
+        """Return what the many entries of one cause have in common."""
+        return replace(self, finding=Finding(self.finding.cause))
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ async def test_guessing_costs_a_dozen_entries_an_hour_and_a_few_requests() -> No
     assert {entry.count for entry in await process.entries()} == {1_000}
 
 
-async def test_entries_that_differ_in_their_resources_only_have_a_bound() -> None:
+async def test_different_entries_have_a_bound() -> None:
     process = Process()
     ids = [new_resource_id("User") for _ in range(ENTRIES_PER_HOUR + 50)]
     for each in ids:
