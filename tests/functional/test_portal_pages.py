@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.errors import SecretStoreUnavailableError
+from scim.portal.branding import Branding
+from scim.portal.endpoint import PortalEndpoint
 from scim.portal.guide import guide
 from scim.portal.static_files import static_path
 from tests.fakes.memory_secrets import MemorySecretStore
@@ -139,6 +143,24 @@ async def test_a_file_under_an_older_address_is_served_and_not_kept(browser: Bro
     assert (older.status, older.headers["Cache-Control"], older.storage_requests) == (200, "no-store", 0)
     for name in ("portal.py", "..", "../endpoint.py", "logo.png"):
         assert (await browser.get(f"/static/0/{name}")).status == 404
+
+
+async def test_name_logo_and_support_of_the_application_are_on_every_page(service: Service, browser: Browser) -> None:
+    logo = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+    branding = Branding("Hero & Sons", "help@hero.example", logo)
+    endpoint = service.application.portal
+    services = replace(endpoint.services, branding=branding)
+    service.application.__dict__["portal"] = PortalEndpoint(services, endpoint.public_base_url)
+
+    for path in ("", "/open", "/access", "/nowhere"):
+        shown = await browser.get(path)
+        assert "Hero & Sons" in shown.text
+        assert "mailto:help@hero.example" in shown.parsed.links
+        (address,) = re.findall(r'<img src="/portal([^"]+)"', shown.html)
+    served = await browser.get(address)
+
+    assert (served.status, served.headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
+    assert static_path("logo.png", logo) == address.removeprefix("/")
 
 
 async def test_a_token_is_rotated_beside_the_old_one_and_shown_once(browser: Browser) -> None:
