@@ -58,5 +58,6 @@ async def furnish(api: ApiClient, name: str, *mappings: AttributeMapping) -> Fur
         "email": f"{name}@example.com",
         "display_name": f"{name}-0",
         "resource": ids[0],
+        "group": groups[0]["id"],
     }
     return FurnishedOrganization(values, scim, keys[1].value)
