@@ -64,7 +64,7 @@ async def _run(options: argparse.Namespace, progress: Progress) -> Result:
             case "backup":
                 return await copies.backup(application, options.file, progress)
             case "restore":
-                return await copies.restore(application, options.file, options.fill, progress)
+                return await copies.restore(application, options.file, options.only, progress)
             case _:
                 return await commands.seed(application, options.directory, options.users, options.groups, progress)
     finally:
@@ -89,8 +89,8 @@ def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
     restoring = subcommands.add_parser("restore", help="put back a copy where there are no rows; change none")
     for command in (saving, restoring):
         command.add_argument("file", metavar="FILE", type=Path, help="such as rows.jsonl.gz")
-    fill_help = "put back what is missing in this partition although it has rows"
-    restoring.add_argument("--fill", action="append", default=[], metavar="PARTITION", help=fill_help)
+    only_help = "this partition alone, and what is missing in it although it has rows"
+    restoring.add_argument("--only", action="append", default=[], metavar="PARTITION", help=only_help)
     for command in (check, relay, seed, saving, restoring):
         command.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)

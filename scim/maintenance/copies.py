@@ -66,13 +66,13 @@ async def backup(application: Application, path: Path, progress: Progress) -> Ba
     return BackupResult(str(path), {table: rows[table] for table in _TABLES})
 
 
-async def restore(application: Application, path: Path, fill: Collection[str], progress: Progress) -> RestoreResult:
-    """Put back the rows of every partition that has none.
+async def restore(application: Application, path: Path, only: Collection[str], progress: Progress) -> RestoreResult:
+    """Put back the rows of every partition that has none, or what is missing in those that are named.
 
-    A partition with rows is left alone: it has gone on since the copy, and an event that was told since, or a user
-    that was deleted, would come back.
+    Unless it is named, a partition with rows is left alone: it has gone on since the copy, and an event that was told
+    since, or a user that was deleted, would come back.
 
-    :param fill: Partitions in which missing rows are put back although they have rows.
+    :param only: The partitions to put back; all that have no rows when empty.
     :raises CopyFileError: When the file is no whole copy. Nothing is written then.
     """
     expected = sum(1 for _ in _rows(path))
@@ -81,11 +81,11 @@ async def restore(application: Application, path: Path, fill: Collection[str], p
     for group in _groups(path):
         table, place = application.account.table(group.table), (group.table, group.partition)
         if place not in is_open:
-            is_open[place] = group.partition in fill or await _is_empty(table, group.partition)
+            is_open[place] = group.partition in only if only else await _is_empty(table, group.partition)
         if is_open[place]:
             restored[group.table] += await _put_back(table, group.partition, group.writes)
             progress("rows put back", restored.total())
-    left_alone = sorted({partition for (_, partition), taken in is_open.items() if not taken})
+    left_alone = sorted({partition for (_, partition), taken in is_open.items() if not taken and not only})
     by_table = {table: restored[table] for table in _TABLES}
     return RestoreResult(str(path), by_table, expected - restored.total(), left_alone)
 

@@ -108,13 +108,13 @@ def test_a_partition_that_has_gone_on_is_left_alone_unless_it_is_named(run: Run,
 
     _, careful = run("restore", str(tmp_path / "rows.gz"))
     left = with_application(texts)
-    _, filled = run("restore", str(tmp_path / "rows.gz"), "--fill", "p")
+    _, filled = run("restore", str(tmp_path / "rows.gz"), "--only", "p")
 
     assert careful["restored"]["provisioninglog"] == 0
     assert "p" in careful["left_alone"]
     assert left == [None, ("new", 50), None]
     assert filled["restored"]["provisioninglog"] == 2
-    assert "p" not in filled["left_alone"]
+    assert filled["left_alone"] == []
     assert with_application(texts) == [("old \u2028 ä", 7), ("new", 50), ("old \u2028 ä", 70)]
 
 
