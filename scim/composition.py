@@ -216,6 +216,7 @@ class Application(Stores):
             access=self.portal_access,
             branding=read_branding(self.settings.portal),
             store_of=self.resources_of,
+            derived_of=self.derived_of,
             read_directory=self.readings.open,
             activity=self.activity_store,
             provisioning_log=self.provisioning_log_store,

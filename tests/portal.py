@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from scim.composition import Application
+from scim.directories.portal_access import SessionKey
 from scim.web import WebRequest
 from tests.service import ORIGIN, Meter, Service
 
@@ -45,7 +46,8 @@ class _Forms(HTMLParser):
             self.links.append(given.get("href", ""))
         if tag == "input":
             self.values[given.get("id", "")] = given.get("value", "")
-        if tag == "input" and self.forms and "name" in given:
+        is_sent = given.get("type") != "checkbox" or "checked" in given
+        if tag == "input" and self.forms and "name" in given and is_sent:
             self.forms[-1].fields[given["name"]] = given.get("value", "")
         if tag == "select":
             self._select = given["name"]
@@ -148,6 +150,13 @@ class Browser:
         """Make a directory, and return the page that shows its endpoint and token."""
         shown = await self.get(f"/providers/{provider}")
         return await self.submit(shown.form("/directories"), name=name)
+
+
+def form_token_of(browser: Browser) -> str:
+    """Return what every form of the browser's session carries."""
+    key = SessionKey.read(browser.cookie)
+    assert key is not None
+    return key.form_token
 
 
 async def open_browser(service: Service, name: str = "Contoso", **link: Any) -> Browser:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import get_args
 
 from scim.admin.command import Command, argument
 from scim.admin.result import Listed, Shown
 from scim.composition import Application
-from scim.directories.organization import Organization
+from scim.directories.organization import MappingsBy, Organization
 from scim.management.organizations import shown
 
 _PAGE = 1000
@@ -43,7 +44,12 @@ async def _show(application: Application, options: Namespace) -> Shown:
 
 async def _rename(application: Application, options: Namespace) -> Shown:
     organization = await application.directories.get_organization(options.organization)
-    return _shown(await application.directories.rename_organization(organization, options.name))
+    return _shown(await application.directories.update_organization(organization, name=options.name))
+
+
+async def _set_mappings_by(application: Application, options: Namespace) -> Shown:
+    organization = await application.directories.get_organization(options.organization)
+    return _shown(await application.directories.update_organization(organization, mappings_by=options.who))
 
 
 async def _delete(application: Application, options: Namespace) -> Shown:
@@ -73,5 +79,17 @@ COMMANDS = (
     ),
     Command("organizations", "show", "show an organization", _show, (_ORGANIZATION,)),
     Command("organizations", "rename", "rename an organization", _rename, (_ORGANIZATION, _NAME)),
+    Command(
+        "organizations",
+        "mappings-by",
+        "set who may change attribute mappings",
+        _set_mappings_by,
+        (
+            _ORGANIZATION,
+            argument(
+                "who", choices=get_args(MappingsBy), help="administrators in the portal, too, or the application alone"
+            ),
+        ),
+    ),
     Command("organizations", "delete", "delete an organization without directories", _delete, (_ORGANIZATION,)),
 )

@@ -185,8 +185,8 @@ class DirectoryStore(DirectoryReader, Protocol):
         """Return organizations whose id is greater than ``after``, in the order of their creation."""
         ...
 
-    async def rename_organization(self, organization: Organization) -> None:
-        """Keep an organization's new name; doing it again changes nothing.
+    async def update_organization(self, organization: Organization) -> None:
+        """Keep an organization's new name and choice; doing it again changes nothing.
 
         :raises OrganizationNotFoundError: When it is gone.
         """

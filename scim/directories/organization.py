@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
 
 from scim.directories.errors import InvalidValueError
 
 MAX_NAME_LENGTH = 200
 MAX_EXTERNAL_ID_LENGTH = 200
+
+MappingsBy = Literal["administrators", "application"]
+"""Who may change attribute mappings: the organization's administrators in the portal, too, or the application alone."""
 
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ORGANIZATION_ID = re.compile(r"org_[0-9a-f]{32}")
@@ -25,9 +29,12 @@ class Organization:
     external_id: str | None
     """The application's own id of the customer; unique when given."""
     created: datetime
+    mappings_by: MappingsBy = "administrators"
 
     def __post_init__(self) -> None:
-        """Refuse an empty or overlong name or external id."""
+        """Refuse an empty or overlong name or external id, and an unknown choice."""
+        if self.mappings_by not in get_args(MappingsBy):
+            raise InvalidValueError("mappings_by", f"give one of {', '.join(get_args(MappingsBy))}")
         check_text("name", self.name, MAX_NAME_LENGTH)
         if self.external_id is not None:
             check_text("external_id", self.external_id, MAX_EXTERNAL_ID_LENGTH)

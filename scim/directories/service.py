@@ -21,7 +21,7 @@ from scim.directories.errors import (
 )
 from scim.directories.interfaces import DirectoriesPage, DirectoryPage, DirectoryStore, OrganizationPage, SecretStore
 from scim.directories.mapping_job import matching_paths
-from scim.directories.organization import Organization
+from scim.directories.organization import MappingsBy, Organization
 from scim.directories.organization_events import OrganizationEvents
 from scim.directories.token_changes import activate, check_expiry
 
@@ -108,15 +108,21 @@ class DirectoryService:
         """Return organizations behind an id, or from the first on when it is empty. One storage request."""
         return await self._store.list_organizations(after, limit)
 
-    async def rename_organization(self, organization: Organization, name: str) -> Organization:
-        """Return an organization with a new name. Two storage requests.
+    async def update_organization(
+        self, organization: Organization, *, name: str | None = None, mappings_by: MappingsBy | None = None
+    ) -> Organization:
+        """Return an organization with what is given changed. Two storage requests.
 
-        :raises InvalidValueError: When the name is blank or too long.
+        :raises InvalidValueError: When a value is malformed.
         :raises OrganizationNotFoundError: When it is gone.
         """
-        renamed = replace(organization, name=name.strip())
-        await self._store.rename_organization(renamed)
-        return renamed
+        changed = replace(
+            organization,
+            name=organization.name if name is None else name.strip(),
+            mappings_by=mappings_by or organization.mappings_by,
+        )
+        await self._store.update_organization(changed)
+        return changed
 
     async def delete_organization(self, organization: Organization) -> None:
         """Forget an organization that has no directories; its external id is free again.

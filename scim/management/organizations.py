@@ -11,6 +11,7 @@ from scim.directories.errors import OrganizationNotFoundError
 from scim.directories.organization import (
     MAX_EXTERNAL_ID_LENGTH,
     MAX_NAME_LENGTH,
+    MappingsBy,
     Organization,
     is_organization_id,
 )
@@ -27,6 +28,9 @@ class OrganizationAnswer(Answer):
     id: str
     name: str
     external_id: str | None = Field(description="The application's own id of the customer.")
+    mappings_by: MappingsBy = Field(
+        description="Who may change attribute mappings: administrators in the portal, too, or the application alone."
+    )
     created_at: datetime
 
 
@@ -48,9 +52,10 @@ class NewOrganization(Body):
 
 
 class OrganizationChange(Body):
-    """What to change of an organization."""
+    """What to change of an organization; what is absent stays as it is."""
 
-    name: Name
+    name: Name | None = None
+    mappings_by: MappingsBy | None = None
 
 
 async def create_organization(call: Call) -> OrganizationAnswer:
@@ -90,8 +95,12 @@ async def get_organization(call: Call) -> OrganizationAnswer:
 
 
 async def update_organization(call: Call) -> OrganizationAnswer:
-    """Return an organization under its new name."""
-    return shown(await call.services.directories.rename_organization(call.organization, call.body.name))
+    """Return an organization with another name, or another choice of who changes mappings."""
+    body: OrganizationChange = call.body
+    changed = await call.services.directories.update_organization(
+        call.organization, name=body.name, mappings_by=body.mappings_by
+    )
+    return shown(changed)
 
 
 async def delete_organization(call: Call) -> None:
@@ -105,6 +114,7 @@ def shown(organization: Organization) -> OrganizationAnswer:
         id=organization.id,
         name=organization.name,
         external_id=organization.external_id,
+        mappings_by=organization.mappings_by,
         created_at=organization.created,
     )
 
@@ -143,7 +153,7 @@ OPERATIONS = (
         "PATCH",
         _ONE,
         "write",
-        "Rename an organization",
+        "Rename an organization, or set who may change attribute mappings",
         update_organization,
         "3",
         OrganizationAnswer,

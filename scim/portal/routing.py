@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from scim.portal.pages import access, groups, home, open_link, providers, tokens, users
+from scim.portal.pages import access, attributes, groups, home, open_link, providers, tokens, users
 from scim.portal.pages import directory as directory_page
 from scim.portal.problems import not_allowed, not_found
 from scim.portal.static_files import answer_static
@@ -20,6 +20,7 @@ PAGES: tuple[Page, ...] = (
     *directory_page.PAGES,
     *users.PAGES,
     *groups.PAGES,
+    *attributes.PAGES,
     *tokens.PAGES,
     *access.PAGES,
     Page("static_file", "GET", "/static/{hash}/{name}", answer_static, needs_session=False),

@@ -16,6 +16,7 @@ from scim.directories.portal_access_service import PortalAccessService
 from scim.directories.service import DirectoryService
 from scim.directories.token_service import TokenService
 from scim.portal.branding import Branding
+from scim.resources.derived import DerivedReader
 from scim.resources.directory_reading import DirectoryReading
 from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
@@ -32,6 +33,7 @@ class Services:
     branding: Branding
     read_directory: Callable[[str], Awaitable[DirectoryReading | None]]
     store_of: Callable[[Directory], ResourceStore]
+    derived_of: Callable[[Directory], DerivedReader]
     activity: ActivityStore
     provisioning_log: ProvisioningLogStore
     now: Callable[[], datetime]

@@ -408,14 +408,14 @@ async def test_directories_of_an_organization_are_listed_page_by_page(
 async def test_a_new_name_is_in_the_organization_and_in_the_list(
     store: DirectoryStore, organization: Organization
 ) -> None:
-    renamed = replace(organization, name="Contoso")
-    await store.rename_organization(renamed)
+    renamed = replace(organization, name="Contoso", mappings_by="application")
+    await store.update_organization(renamed)
 
     listed = await store.list_organizations(f"{organization.id[:-1]}/", 100)
     assert await store.organization(organization.id) == renamed
     assert renamed in listed.organizations
     with pytest.raises(OrganizationNotFoundError):
-        await store.rename_organization(new_organization())
+        await store.update_organization(new_organization())
 
 
 async def test_an_organization_without_directories_is_deleted_and_its_external_id_is_free(

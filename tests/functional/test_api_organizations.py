@@ -15,7 +15,7 @@ async def test_an_organization_is_created_found_renamed_and_deleted(api: ApiClie
     one = f"organizations/{created.json['id']}"
 
     assert (created.status, created.storage_requests) == (201, 2)
-    assert created.json.keys() == {"id", "name", "external_id", "created_at"}
+    assert created.json.keys() == {"id", "name", "external_id", "mappings_by", "created_at"}
     assert created.json["name"] == "Contoso"
 
     read = await api.get(one)

@@ -31,7 +31,11 @@ def external_id_key(external_id: str) -> str:
 
 def organization_values(organization: Organization) -> dict[str, Value]:
     """Return the properties of an organization."""
-    values: dict[str, Value] = {"name": organization.name, "created": organization.created.isoformat()}
+    values: dict[str, Value] = {
+        "name": organization.name,
+        "created": organization.created.isoformat(),
+        "mappings_by": organization.mappings_by,
+    }
     if organization.external_id is not None:
         values["external_id"] = organization.external_id
     return values
@@ -40,7 +44,8 @@ def organization_values(organization: Organization) -> dict[str, Value]:
 def organization_of(organization_id: str, values: Mapping[str, Any]) -> Organization:
     """Return the organization of its properties."""
     created = datetime.fromisoformat(values["created"])
-    return Organization(organization_id, values["name"], values.get("external_id"), created)
+    mappings_by = values.get("mappings_by", "administrators")
+    return Organization(organization_id, values["name"], values.get("external_id"), created, mappings_by)
 
 
 def directory_values(directory: Directory) -> dict[str, Value]:

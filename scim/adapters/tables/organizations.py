@@ -24,6 +24,7 @@ from scim.adapters.tables.table import (
     RowExistsError,
     RowMissingError,
     Table,
+    Value,
     delete,
     insert,
     merge,
@@ -88,13 +89,13 @@ class TableOrganizations:
         listed = [organization_of(row.key.removeprefix("o|"), row.values) for row in rows[:limit]]
         return OrganizationPage(listed, has_more=len(rows) > limit)
 
-    async def rename_organization(self, organization: Organization) -> None:
-        """Keep a new name: in the organization's own row, then in the copy in the list."""
-        name = {"name": organization.name}
+    async def update_organization(self, organization: Organization) -> None:
+        """Keep a new name and choice: in the organization's own row, then in the copy in the list."""
+        values: dict[str, Value] = {"name": organization.name, "mappings_by": organization.mappings_by}
         with outages():
             try:
-                await commit_any_state(self._table, organization.id, [merge(ORGANIZATION, name)])
-                await commit_any_state(self._table, LIST_PARTITION, [merge(f"o|{organization.id}", name)])
+                await commit_any_state(self._table, organization.id, [merge(ORGANIZATION, values)])
+                await commit_any_state(self._table, LIST_PARTITION, [merge(f"o|{organization.id}", values)])
             except RowMissingError as error:
                 raise OrganizationNotFoundError(organization.id) from error
 
