@@ -7,12 +7,13 @@ import gzip
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scim.adapters.tables.table import delete, insert, merge
+from scim.adapters.tables.table import Int64, Value, delete, insert, merge
 from scim.composition import Application
 from scim.local_host.azurite import Azurite, start_azurite
 from scim.maintenance.command_line import main
@@ -123,6 +124,32 @@ async def texts(application: Application) -> list[Any]:
     table = application.account.table("provisioninglog")
     rows = [await table.read("p", key) for key in ("k007", "k050", "k070")]
     return [row and (row.values["text"], row.values["number"]) for row in rows]
+
+
+def test_every_type_of_a_value_comes_back_as_it_was(run: Run, tmp_path: Path) -> None:
+    values: dict[str, Value] = {
+        "text": "line\nend", "whole": 7, "large": Int64(2**40), "share": 0.5, "raw": b"\x00\xff", "is": True,
+        "at": datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=UTC),
+    }  # fmt: skip
+
+    async def write(application: Application) -> None:
+        await application.account.table("provisioninglog").commit("types", [insert("k", values)])
+
+    async def remove(application: Application) -> None:
+        await application.account.table("provisioninglog").commit("types", [delete("k")])
+
+    async def read(application: Application) -> Any:
+        row = await application.account.table("provisioninglog").read("types", "k")
+        return row and row.values
+
+    with_application(write)
+    run("backup", str(tmp_path / "rows.gz"))
+    with_application(remove)
+    run("restore", str(tmp_path / "rows.gz"))
+
+    found = with_application(read)
+    assert found == values
+    assert {name: type(value) for name, value in found.items()} == {name: type(value) for name, value in values.items()}
 
 
 def test_a_copy_is_for_its_owner_alone_and_is_never_written_over(
