@@ -73,7 +73,10 @@ class Stores:
         """Where organizations and directories are kept."""
         from scim.adapters.tables.directories import TableDirectoryStore
 
-        return TableDirectoryStore(self.account.table(DIRECTORIES_TABLE))
+        return TableDirectoryStore(self.account.table(DIRECTORIES_TABLE), changed=self.directory_changed)
+
+    def directory_changed(self, directory_id: str) -> None:
+        """Take note that this process changed a directory; what remembers directories forgets it."""
 
     @cached_property
     def secret_store(self) -> SecretStore:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scim.management.idempotency import Idempotency
     from scim.portal.endpoint import PortalEndpoint
     from scim.provisioning.activity_recorder import ActivityRecorder
+    from scim.provisioning.authentication import Authenticator
     from scim.provisioning.endpoint import ProvisioningEndpoint
     from scim.provisioning.provisioning_log import ProvisioningLog
     from scim.readiness import Readiness
@@ -101,16 +102,25 @@ class Application(Stores):
         return TokenWatcher(self.directory_store, self.secret_store, self.watch_list, self.tokens, now=self.now)
 
     @cached_property
+    def authenticator(self) -> Authenticator:
+        """What lets requests in, and remembers the directories that it let them in for."""
+        from scim.provisioning.authentication import Authenticator
+
+        return Authenticator(self.directory_store, self.secret_store, used=self.token_uses.note)
+
+    def directory_changed(self, directory_id: str) -> None:
+        """Take note that this process changed a directory, so that it acts here at once."""
+        if "authenticator" in self.__dict__:
+            self.authenticator.forget(directory_id)
+
+    @cached_property
     def provisioning(self) -> ProvisioningEndpoint:
         """The SCIM surface."""
-        from scim.provisioning.authentication import Authenticates, Authenticator
         from scim.provisioning.endpoint import ProvisioningEndpoint
 
-        authenticator: Authenticates = Authenticator(self.directory_store, self.secret_store, used=self.token_uses.note)
-        if self.telemetry is not None:
-            authenticator = self.telemetry.authenticator(authenticator)
+        observed = self.authenticator if self.telemetry is None else self.telemetry.authenticator(self.authenticator)
         return ProvisioningEndpoint(
-            authenticator,
+            observed,
             self.resources_of,
             self.settings.public_base_url,
             observers=(self.provisioning_log.observe, self.activity.observe),

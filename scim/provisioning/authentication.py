@@ -101,6 +101,10 @@ class Authenticator:
             return accepted
         raise AuthenticationFailedException(self._mistake(newer.directory, presented), newer.directory)
 
+    def forget(self, directory_id: str) -> None:
+        """Let a change that this process made of a directory act at once."""
+        self._directories.forget(directory_id)
+
     async def _accepted(self, directory: Directory | None, presented: PresentedToken) -> Directory | None:
         record = self._matching(directory, presented)
         if directory is None or record is None:

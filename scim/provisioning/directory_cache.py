@@ -50,6 +50,7 @@ class DirectoryCache:
         self._known: BoundedCache[str, CachedDirectory] = BoundedCache(CAPACITY)
         self._unknown: BoundedCache[str, CachedDirectory] = BoundedCache(CAPACITY)
         self._failures: BoundedCache[str, _Failure] = BoundedCache(CAPACITY)
+        self._changes: BoundedCache[str, object] = BoundedCache(CAPACITY)
         self._flights: SingleFlight[str, CachedDirectory] = SingleFlight()
 
     async def get(self, directory_id: str) -> CachedDirectory:
@@ -77,6 +78,12 @@ class DirectoryCache:
         latest = self._cached(key) or than
         return latest if self._age(latest) < REREAD_SECONDS else await self._read(key)
 
+    def forget(self, directory_id: str) -> None:
+        """Have a directory read again, since it has just been changed; a reading under way counts as before that."""
+        self._changes.put(directory_id, object())
+        self._known.remove(directory_id)
+        self._unknown.remove(directory_id)
+
     def _cached(self, key: str) -> CachedDirectory | None:
         return self._known.get(key) or self._unknown.get(key)
 
@@ -90,12 +97,14 @@ class DirectoryCache:
         return await self._flights.run(key, lambda: self._load(key))
 
     async def _load(self, key: str) -> CachedDirectory:
-        read_at = self._monotonic()
+        read_at, change = self._monotonic(), self._changes.get(key)
         try:
             directory = await self._store.directory(key)
         except DirectoryStoreUnavailableError as error:
             self._failures.put(key, _Failure(self._monotonic(), error.retry_after))
             raise ServiceUnavailableException(retry_after=error.retry_after) from error
+        if self._changes.get(key) is not change:
+            return await self._load(key)
         return self._remember(key, CachedDirectory(directory, read_at))
 
     def _remember(self, key: str, cached: CachedDirectory) -> CachedDirectory:

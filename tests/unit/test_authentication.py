@@ -39,10 +39,11 @@ class Directories:
     async def directory(self, directory_id: str) -> Directory | None:
         if directory_id:
             self.reads.append(directory_id)
+        row = self.rows.get(directory_id)
         await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
-        return self.rows.get(directory_id)
+        return row
 
 
 class SlowSecrets(MemorySecretStore):
@@ -409,6 +410,25 @@ async def test_a_new_token_works_within_a_second_of_its_first_use(world: World, 
     world.elapsed += 1
     assert await process.authenticate(directory.id, f"Bearer {new}")
     assert await process.authenticate(directory.id, f"Bearer {old}")
+
+
+async def test_a_new_token_works_at_once_in_the_process_that_made_it(world: World, directory: Directory) -> None:
+    old, _ = await world.add_token(directory)
+    process = world.process()
+    await process.authenticate(directory.id, f"Bearer {old}")
+    new, _ = await world.add_token(directory)
+    process.forget(directory.id)
+    assert await process.authenticate(directory.id, f"Bearer {new}")
+
+
+async def test_a_reading_that_began_before_a_change_counts_for_nothing(world: World, directory: Directory) -> None:
+    process = world.process()
+    guessed = asyncio.create_task(refused(process, directory.id, "Bearer x"))
+    await asyncio.sleep(0)
+    new, _ = await world.add_token(directory)
+    process.forget(directory.id)
+    await guessed
+    assert await process.authenticate(directory.id, f"Bearer {new}")
 
 
 async def test_a_new_directory_works_within_a_second_of_being_asked_for(world: World) -> None:

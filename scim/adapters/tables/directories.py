@@ -41,6 +41,7 @@ from scim.adapters.tables.table import (
     RowChangedError,
     RowExistsError,
     RowMissingError,
+    Table,
     TransactionRefusedError,
     delete,
     insert,
@@ -61,7 +62,14 @@ _DIRECTORY, _FORMER = "directory", "mappings|"
 
 
 class TableDirectoryStore(TableOrganizations):
-    """Implements ``DirectoryStore`` on one table."""
+    """Implements ``DirectoryStore`` on one table.
+
+    :param changed: Is told the id of every directory that was created or changed through this object.
+    """
+
+    def __init__(self, table: Table, *, changed: Callable[[str], None] = lambda _directory_id: None) -> None:
+        super().__init__(table)
+        self._changed = changed
 
     async def directory(self, directory_id: str) -> Directory | None:
         """Return a directory, or None. One storage request; none for what has not the form of an id."""
@@ -77,6 +85,7 @@ class TableDirectoryStore(TableOrganizations):
         with outages():
             await self._insert_entry(reference)
             await insert_once(self._table, directory.id, row)
+        self._changed(directory.id)
         await self.link_to_organization(directory)
         return reference
 
@@ -126,6 +135,7 @@ class TableDirectoryStore(TableOrganizations):
                 raise DirectoryDeletingError(directory_id)
             new = change(old)
             if new == old or await self._replaced(row, old, new):
+                self._changed(directory_id)
                 return new
             await pause(attempt)
         raise DirectoryBusyError(directory_id)
