@@ -71,7 +71,8 @@ async def test_each_step_is_ticked_by_the_request_that_shows_it(browser: Browser
     assert done(seen[0]) == ["Token used", "Connection tested"]
     assert "The credentials were accepted just now, and no user has come yet." in seen[0].text
     assert done(seen[1]) == ["Token used", "Connection tested", "First user"]
-    assert anna in seen[1].text
+    assert f"/portal/directories/{client.directory.id}/users/{anna}" in seen[1].parsed.links
+    assert (await browser.get(f"/directories/{client.directory.id}/users/{anna}")).status == 200
     assert done(seen[2])[3:] == ["Change of a user", "First group", "Members of a group"]
     assert 'data-done="connection credentials on_demand"' in seen[2].html
     assert "Choose Start provisioning" in seen[2].text
