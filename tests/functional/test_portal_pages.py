@@ -47,6 +47,20 @@ async def test_configure_shows_an_endpoint_and_a_token_that_a_provider_can_use(b
     assert home.storage_requests == 3
 
 
+async def test_many_connections_are_listed_in_pages_of_six_storage_requests(browser: Browser) -> None:
+    for number in range(1, 6):
+        await browser.configure(f"Number {number}")
+    first = await browser.get("")
+    (more,) = [link for link in first.parsed.links if "after=" in link]
+    second = await browser.get(more.removeprefix("/portal"))
+
+    assert re.findall(r"Number \d", first.text) == [f"Number {number}" for number in (1, 2, 3, 4)]
+    assert re.findall(r"Number \d", second.text) == ["Number 5"]
+    assert (first.storage_requests, second.storage_requests) == (6, 3)
+    assert not [link for link in second.parsed.links if "after=" in link]
+    assert "Number 1" in (await browser.get("?after=org_x")).text
+
+
 @pytest.mark.parametrize("provider", ["entra_id", "okta", "generic_scim"])
 async def test_each_provider_can_be_configured_and_has_its_own_words(browser: Browser, provider: Any) -> None:
     shown = await browser.configure("Mine", provider)
