@@ -41,7 +41,7 @@
   // -- The link's code: filled into the form, and taken out of the address and the history ----------
   const code = document.querySelector("[data-code]");
   if (code && location.hash.length > 1) {
-    code.value = decodeURIComponent(location.hash.slice(1));
+    code.value = location.hash.slice(1);
     document.querySelector("[data-code-field]").hidden = true;
     document.querySelector("[data-code-there]").hidden = false;
     history.replaceState(null, "", location.pathname);
@@ -51,7 +51,7 @@
   // -- Fragments: <div data-refresh="address" data-every="seconds"> is replaced while the page is looked at --------
   const longest = 30 * 60 * 1000;
   const refresh = async (fragment) => {
-    const response = await fetch(fragment.dataset.refresh, { headers: { "X-Fragment": "1" } });
+    const response = await fetch(fragment.dataset.refresh);
     if (response.status === 401) { location.reload(); return; }
     if (!response.ok) throw new Error(String(response.status));
     const fresh = await response.text();
