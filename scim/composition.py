@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scim.directories.service import DirectoryService
     from scim.directories.token_service import TokenService
     from scim.directories.token_watcher import TokenWatcher
+    from scim.events.directory_reading import DirectoryReadings
     from scim.management.endpoint import ManagementEndpoint
     from scim.management.idempotency import Idempotency
     from scim.portal.endpoint import PortalEndpoint
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from scim.provisioning.provisioning_log import ProvisioningLog
     from scim.readiness import Readiness
     from scim.request_log import BeginEntry
-    from scim.resources.directory_reading import DirectoryReadings
 
 
 class Application(Stores):

@@ -20,6 +20,15 @@ class FeedCursor:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedWindow:
+    """Events, newest first, each with its place: row and 1-based index."""
+
+    events: Sequence[tuple[FeedCursor, dict[str, Any]]]
+    end: FeedCursor | None
+    """The place before which older ones lie, None where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
 class FeedPage:
     """Events in order, each with the cursor behind it, and whether there are more."""
 

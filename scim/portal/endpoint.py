@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
+from scim.events.directory_reading import DirectoryReading
 from scim.portal.problems import PortalProblem, failure, no_session, not_found, problem_of
 from scim.portal.rendering import page, problem_page
 from scim.portal.routing import PREFIX, find_page
@@ -17,7 +18,6 @@ from scim.portal.same_origin import (
 )
 from scim.portal.visit import Page, Services, Visit
 from scim.request_log import BeginEntry, LogEntry, begin_entry
-from scim.resources.directory_reading import DirectoryReading
 from scim.resources.storage_scope import storage_scope
 from scim.web import WebRequest, WebResponse
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scim.events.directory_reading import SEARCHED_ROWS
 from scim.portal.visit import Visit
-from scim.resources.directory_reading import SEARCHED_ROWS
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.filter import parse_filter
 from scim.resources.identifiers import ResourceName

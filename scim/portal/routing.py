@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from scim.portal.pages import access, attributes, groups, home, open_link, providers, tokens, users
+from scim.portal.pages import access, activity, attributes, groups, home, open_link, providers, tokens, users
 from scim.portal.pages import directory as directory_page
 from scim.portal.problems import not_allowed, not_found
 from scim.portal.static_files import answer_static
@@ -21,6 +21,7 @@ PAGES: tuple[Page, ...] = (
     *users.PAGES,
     *groups.PAGES,
     *attributes.PAGES,
+    *activity.PAGES,
     *tokens.PAGES,
     *access.PAGES,
     Page("static_file", "GET", "/static/{hash}/{name}", answer_static, needs_session=False),
@@ -40,7 +41,7 @@ def find_page(method: str, path: str) -> tuple[Page, Mapping[str, str]]:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path.replace(".", r"\.")))
 
 
 _PATTERNS: Mapping[str, re.Pattern[str]] = {page.path: _pattern(page.path) for page in PAGES}

@@ -15,9 +15,9 @@ from scim.directories.portal_access import PortalSession, SessionKey
 from scim.directories.portal_access_service import PortalAccessService
 from scim.directories.service import DirectoryService
 from scim.directories.token_service import TokenService
+from scim.events.directory_reading import DirectoryReading
 from scim.portal.branding import Branding
 from scim.resources.derived import DerivedReader
-from scim.resources.directory_reading import DirectoryReading
 from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
 from scim.web import WebRequest, WebResponse

@@ -29,6 +29,8 @@ class HistoryPage:
 
     entries: Sequence[HistoryEntry]
     last: str
+    places: Sequence[str] = ()
+    """Where to go on behind each entry."""
 
 
 class DerivedReader(Protocol):

@@ -124,6 +124,10 @@ class ProvisioningLogStore(Protocol):
         """Return entries behind a place, newest first. One storage request."""
         ...
 
+    def place_at(self, moment: datetime) -> LogPosition:
+        """Return the place behind all entries that are newer than a time."""
+        ...
+
     async def forget(self, directory_id: str, before: datetime) -> int:
         """Delete the entries of a directory that are older, and return how many rows that were."""
         ...

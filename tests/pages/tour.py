@@ -128,6 +128,15 @@ async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
     yield "guide-older"
     await page.get_by_role("link", name="Overview").click()
     yield "overview"
+    async for name in _people(page):
+        yield name
+    await page.get_by_role("link", name="Attribute mappings").click()
+    yield "attributes"
+    await page.get_by_role("link", name="Add a mapping").click()
+    yield "mapping"
+    await page.get_by_role("link", name="Cancel").click()
+    await page.get_by_role("link", name="Activity").click()
+    yield "activity"
     await page.get_by_role("link", name="Tokens", exact=True).click()
     yield "tokens"
     await page.get_by_role("button", name="Revoke").click()
@@ -141,3 +150,15 @@ async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
     yield "revoke-link"
     await page.goto(f"{root}/nowhere")
     yield "problem"
+
+
+async def _people(page: Page) -> AsyncIterator[str]:
+    """Yield the pages of users and groups while the browser is on them."""
+    await page.get_by_role("link", name="Users", exact=True).click()
+    yield "users"
+    await page.locator("table .row-link").first.click()
+    yield "user"
+    await page.get_by_role("link", name="Groups", exact=True).click()
+    yield "groups"
+    await page.locator("table .row-link").first.click()
+    yield "group"

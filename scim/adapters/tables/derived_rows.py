@@ -120,7 +120,8 @@ class TableDerivedReader:
             if keys.last_id(row.key) != place or index > int(shown)
         ]
         page = entries[:limit]
-        return HistoryPage([entry for _, entry in page], page[-1][0] if len(entries) > limit else "")
+        places = [place for place, _ in page]
+        return HistoryPage([entry for _, entry in page], places[-1] if len(entries) > limit else "", places)
 
     async def coverage(self) -> Mapping[ResourceName, Coverage]:
         """Return which attributes users and groups have. One storage request."""

@@ -10,16 +10,19 @@ from datetime import datetime
 from scim.adapters.tables import keys
 from scim.adapters.tables.derived_rows import TableDerivedReader
 from scim.adapters.tables.directory_index import DirectoryIndex, read_index
+from scim.adapters.tables.feed import number_at, read_window
 from scim.adapters.tables.memberships import read_member_page
 from scim.adapters.tables.partition import Partition, in_parallel
+from scim.adapters.tables.relay import relay
 from scim.adapters.tables.summary_columns import COLUMNS, ROWS_EACH, summaries_in
 from scim.adapters.tables.table import Row
 from scim.directories.activity import ActivityStore, DirectoryActivity
 from scim.directories.directory import Directory
 from scim.directories.health import Standing
 from scim.directories.token import Token
+from scim.events.directory_reading import SEARCHED_ROWS
+from scim.events.feed import FeedCursor, FeedWindow
 from scim.resources.comparison_key import comparison_key
-from scim.resources.directory_reading import SEARCHED_ROWS
 from scim.resources.identifiers import ResourceName
 from scim.resources.summary import MembershipCount, Summary, SummaryPage
 
@@ -99,6 +102,19 @@ class TableDirectoryReading:
         alone = await in_parallel(missing, lambda each: self._one(name, each))
         found |= {each.id: each for each in alone if each is not None}
         return {each: found[each] for each in ids if each in found}
+
+    async def events_before(self, place: FeedCursor | None, rows: int) -> FeedWindow:
+        """Return events before a place, or the newest, out of so many feed rows; what waits is relayed first."""
+        if place is None:
+            if (await self._index()).outbox:
+                await relay(self._partition)
+                self._known_index = None
+            place = FeedCursor((await self._index()).number + 1)
+        return await read_window(self._partition, place, rows)
+
+    async def place_at(self, moment: datetime) -> FeedCursor:
+        """Return the place before which the events up to a time lie."""
+        return FeedCursor(await number_at(self._partition, (await self._index()).number, moment) + 1)
 
     async def groups_of(self, user_id: str) -> Sequence[str]:
         """Return the ids of the groups that a user is in, at most 1,000; of those that are half-made, too."""

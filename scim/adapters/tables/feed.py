@@ -11,7 +11,7 @@ from scim.adapters.tables.outbox import read_events
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import Row, TransactionRefusedError, delete
-from scim.events.feed import CursorExpiredError, FeedCursor, FeedPage
+from scim.events.feed import CursorExpiredError, FeedCursor, FeedPage, FeedWindow
 
 RETENTION_DAYS = 30
 _DELETED_AT_ONCE = 100
@@ -64,6 +64,38 @@ async def _require_end(partition: Partition, after: FeedCursor, wanted: int) -> 
     last = int(str(head.values["number"])) if head else 0
     if after.number > last or (wanted <= last and await partition.read(keys.feed(wanted), select=("RowKey",)) is None):
         raise CursorExpiredError
+
+
+async def read_window(partition: Partition, before: FeedCursor, rows: int) -> FeedWindow:
+    """Return the events before a place, newest first, out of so many feed rows. One storage request."""
+    last = before.number if before.index > 1 else before.number - 1
+    first = max(1, last - rows + 1)
+    if last < 1:
+        return FeedWindow([], None)
+    found = await partition.first_rows((keys.feed(first), keys.feed(last + 1)), rows)
+    events = [
+        (FeedCursor(number, index), event)
+        for row in found.rows
+        for number in (int(keys.last_id(row.key)),)
+        for index, event in enumerate(read_events(row), 1)
+        if (number, index) < (before.number, before.index)
+    ]
+    # Where no row is left, all older ones were deleted after the retention.
+    return FeedWindow(events[::-1], FeedCursor(first, 1) if first > 1 and found.rows else None)
+
+
+async def number_at(partition: Partition, last: int, moment: datetime) -> int:
+    """Return the number of the last feed row up to a time, 0 for none. One storage request for each halving."""
+    low, high = 0, last
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = await partition.read(keys.feed(middle), select=("time",))
+        # A row that is gone was deleted for its age.
+        if row is None or datetime.fromisoformat(str(row.values["time"])) <= moment:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 async def forget_old_events(partition: Partition, *, now: datetime | None = None) -> int:

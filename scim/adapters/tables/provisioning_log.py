@@ -102,6 +102,10 @@ class TableProvisioningLog:
             return LogPage(entries, entries[-1][0])
         return LogPage(entries, LogPosition(found.rows[-1].key) if len(found.rows) == read else None)
 
+    def place_at(self, moment: datetime) -> LogPosition:
+        """Return the place behind all entries that are newer than a time."""
+        return LogPosition(f"l|{_inverted(moment)}")
+
     async def forget(self, directory_id: str, before: datetime) -> int:
         """Delete what is older; a mark ends with its hour. One storage request for each 100 rows, and 2."""
         partition = Partition(self._table, directory_id, "")

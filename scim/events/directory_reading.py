@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from scim.directories.directory import Directory
 from scim.directories.health import Standing
+from scim.events.feed import FeedCursor, FeedWindow
 from scim.resources.identifiers import ResourceName
 from scim.resources.summary import Summary, SummaryPage
 
@@ -40,6 +42,17 @@ class DirectoryReading(Protocol):
 
     async def named(self, name: ResourceName, ids: Sequence[str]) -> Mapping[str, Summary]:
         """Return the existing ones of some resources by id. One storage request where they lie close together."""
+        ...
+
+    async def events_before(self, place: FeedCursor | None, rows: int) -> FeedWindow:
+        """Return events before a place, or the newest, out of so many feed rows; what waits is relayed first.
+
+        The index and one storage request, and some when changes wait.
+        """
+        ...
+
+    async def place_at(self, moment: datetime) -> FeedCursor:
+        """Return the place before which the events up to a time lie. A storage request for each halving of the feed."""
         ...
 
     async def groups_of(self, user_id: str) -> Sequence[str]:
