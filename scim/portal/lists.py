@@ -16,7 +16,7 @@ from scim.resources.search import Search
 from scim.resources.summary import LONGEST_TEXT, MembershipCount, Summary, summary_of
 
 PAGE_SIZE = 25
-MAX_SHOWN = 100
+MAX_SHOWN = 50
 """Of what a search finds, no more is shown: a longer text finds less."""
 LONGEST_SEARCH = 500
 _EXACT: Mapping[ResourceName, Sequence[str]] = {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory
+from scim.resources.attribute_coverage import covered, leaf_paths
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.identifiers import ResourceName
 from scim.resources.mapped_values import has_wrong_type, mapped_value
+from scim.resources.mapping_coverage import unmapped_paths
 from scim.resources.profile import ATTRIBUTE_PATHS, user_attributes
 from scim.resources.values import ABSENT
 
@@ -57,10 +60,19 @@ def custom_attributes(
     return shown
 
 
+def unmapped_attributes(directory: Directory, name: ResourceName, document: Mapping[str, Any]) -> list[ShownAttribute]:
+    """Return what arrived for a user or group, and what neither a mapping nor the profile takes."""
+    values = dict(leaf_paths(document))
+    paths = unmapped_paths(directory, {name: covered({}, {}, document, "")})
+    return [ShownAttribute(each.path, each.path, shown_value(values[each.path])) for each in paths]
+
+
 def shown_value(value: Any) -> str:
     """Return a value as text."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(shown_value, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(shown_value, value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

@@ -87,7 +87,7 @@ async def test_changes_and_problems_stand_in_one_list_with_cause_and_remedy(
     }
     assert "User changed Anna Adams title" in shown.text
     assert "Member added Admins : Anna Adams" in shown.text
-    assert "userName taken Failed Anna Adams Another user has this userName" in shown.text.replace(": ", "")
+    assert "userName taken Failed concerning Anna Adams Another user has this userName" in shown.text.replace(": ", "")
     assert "What to do: Assign the user or group to the enterprise application" in shown.text
     one = f"/portal/directories/{client.directory.id}"
     assert {f"{one}/users/{anna}", f"{one}/groups/{group}"} <= set(shown.parsed.links)

@@ -13,6 +13,7 @@ from scim.directories.attribute_mapping import AttributeMapping
 from scim.maintenance.commands import seed
 from scim.maintenance.progress import Progress
 from scim.portal.lists import PAGE_SIZE
+from scim.portal.static_files import static_path
 from scim.resources.identifiers import new_resource_id
 from tests.portal import Browser
 from tests.service import EXTENSION_URN, ScimClient
@@ -119,7 +120,7 @@ async def test_a_user_is_shown_with_all_attributes_where_each_came_from_and_grou
         "Anna Adams",
         externalId="e-1",
         **{
-            EXTENSION_URN: {"costCode": "C-17", "floor": "third"},
+            EXTENSION_URN: {"costCode": "C-17", "floor": "third", "shoeSize": "42"},
             "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": enterprise,
         },
     )
@@ -135,6 +136,7 @@ async def test_a_user_is_shown_with_all_attributes_where_each_came_from_and_grou
         f"cost_code mapped from {EXTENSION_URN}:costCode C-17",
         f"floor mapped from {EXTENSION_URN}:floor arrived, but is no integer",
         f"desk mapped from {EXTENSION_URN}:desk not sent",
+        f"{EXTENSION_URN}:shoeSize 42 ",
     ):
         assert part in shown.text
     assert {f"/portal{one}/groups/{group['id']}", f"/portal{one}/users/{boss}"} <= set(shown.parsed.links)
@@ -267,3 +269,16 @@ async def test_the_health_stands_on_every_page_of_a_directory(browser: Browser, 
     await browser.application.directories.set_status(client.directory.id, "disabled")
     for path in paths:
         assert "Disabled The directory is disabled" in (await browser.get(f"{one}{path}")).text
+
+
+async def test_full_lists_are_small_pages(browser: Browser, client: ScimClient, one: str) -> None:
+    for number in range(60):
+        await new_person(client, f"user{number:03d}", "N" * 200, externalId="e" * 150)
+    await client.relay()
+    parts = [await browser.get(f"/{static_path(name)}") for name in ("portal.css", "portal.js", "icon.svg")]
+    shared = sum(len(part.html.encode()) for part in parts)
+
+    for path in ("users", "users?q=user", "activity", "attributes"):
+        shown = await browser.get(f"{one}/{path}")
+        assert shown.status == 200
+        assert len(shown.html.encode()) + shared < 100_000, path

@@ -6,7 +6,7 @@ from scim.portal.guide import guide
 from scim.portal.lists import LIMITS, shown_list
 from scim.portal.problems import not_found
 from scim.portal.rendering import page
-from scim.portal.shown_attributes import custom_attributes, standard_attributes
+from scim.portal.shown_attributes import custom_attributes, standard_attributes, unmapped_attributes
 from scim.portal.times import stored_time
 from scim.portal.visit import Page, Visit
 from scim.resources.identifiers import ResourceName, resource_name_of
@@ -44,6 +44,7 @@ async def show_user(visit: Visit) -> WebResponse:
         standard=[each for each in standard if each.shown],
         absent=[each.name for each in standard if not each.shown],
         custom=custom_attributes(visit.directory.attribute_mappings, "User", document),
+        unmapped=unmapped_attributes(visit.directory, "User", document),
         groups=groups.values(),
         more_groups=max(0, len(group_ids) - MAX_GROUPS),
     )
