@@ -13,12 +13,13 @@ Signal = Literal[
     "authenticated",
     "connection_tested",
     "user_created",
+    "user_email",
     "user_updated",
     "group_created",
     "members_added",
     "cycle_seen",
 ]
-"""A step of the setup, as the requests of the identity provider show it."""
+"""A step of the setup, as the requests of the identity provider show it; ``user_email``: a user came with an e-mail."""
 
 WINDOW = timedelta(minutes=10)
 LOOK_BACK = timedelta(hours=1)

@@ -28,6 +28,8 @@ class Progress:
     ticks: Sequence[Tick]
     last_request: datetime | None
     """When a request was let in last; None when none is known."""
+    last_success: datetime | None = None
+    """When one succeeded last, to about a minute: what was wrong with a token before is settled."""
 
     @property
     def done(self) -> frozenset[str]:
@@ -48,7 +50,7 @@ def progress_of(provider: ProviderGuide, activity: DirectoryActivity, now: datet
         Tick(each, activity.seen.get(each.id), _reason(each, activity, now) if each.id not in activity.seen else "")
         for each in provider.signals
     ]
-    return Progress(ticks, activity.last.request)
+    return Progress(ticks, activity.last.request, activity.last.success)
 
 
 def _reason(signal: SignalGuide, activity: DirectoryActivity, now: datetime) -> str:
@@ -57,6 +59,8 @@ def _reason(signal: SignalGuide, activity: DirectoryActivity, now: datetime) -> 
     if signal.id in ("connection_tested", "user_created") and accepted is not None:
         what = "the connection was not tested" if signal.id == "connection_tested" else "no user has come"
         return f"The credentials were accepted {time_ago(accepted.time, now)}, and {what} yet."
+    if signal.id == "user_email" and user is not None:
+        return "Users arrive without an e-mail: this mapping is missing, or nobody who came so far has one."
     if signal.id == "group_created" and user is not None:
         return f"The first user came {time_ago(user.time, now)}, and no group yet."
     return ""

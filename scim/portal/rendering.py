@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scim.directories.portal_access import PortalSession
 from scim.portal.problems import PortalProblem
 from scim.portal.static_files import LOGO, static_path
 from scim.portal.times import machine_time, plain_time, stored_time, time_ago
@@ -17,6 +18,8 @@ from scim.web import WebResponse
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+WARNING_BEFORE_END = timedelta(minutes=20)
+"""How long before a session ends its pages say so, on top (WCAG 2.2.1)."""
 _TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html"
 
@@ -68,9 +71,16 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "session": visit.found_session,
         "directory": visit.found_reading.directory if visit.found_reading else None,
         "health": visit.found_standing.health(now) if visit.found_standing else None,
+        "warn_in": _seconds_to_warning(visit.found_session, now),
         "form_token": visit.key.form_token if visit.key else "",
         "static": lambda name: f"{visit.root}/{static_path(name, branding.logo)}",
         "logo": LOGO if branding.logo else "",
         "ago": ago,
         "now": now,
     }
+
+
+def _seconds_to_warning(session: PortalSession | None, now: datetime) -> int:
+    """Return in how many seconds a session's end is to be warned of; 0 for at once."""
+    left = session.expires_at - WARNING_BEFORE_END - now if session else timedelta()
+    return max(0, int(left.total_seconds()))

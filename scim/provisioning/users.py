@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from scim.directories.activity import Signal
 from scim.provisioning.answers import no_content, resource_answer, shown_text
 from scim.provisioning.document_patch import ignored_paths, patched_document
 from scim.provisioning.document_reader import Document, read_resource
@@ -15,6 +16,7 @@ from scim.provisioning.request import ScimRequest, version_tag
 from scim.resources.errors import ResourceMissingError
 from scim.resources.identifiers import begin_operation, new_resource_id
 from scim.resources.membership import Member
+from scim.resources.profile import leading_value
 from scim.resources.projection import Projection
 from scim.resources.provisioning_log import Finding
 from scim.resources.stored_document import StoredDocument
@@ -29,7 +31,7 @@ async def create_user(request: ScimRequest) -> WebResponse:
     document = complete_document(read.document, new_resource_id("User"), schema)
     operation = begin_operation()
     stored = await decided_anew(lambda: request.store.create_user(document, operation))
-    request.notes.change("user_created", stored.id)
+    _note_change(request, "user_created", stored.id, document)
     request.notes.findings.extend((*ignored_findings(read.ignored), *_mapping_findings(request, {}, document)))
     return resource_answer(201, await _text(request, stored, projection), stored, request)
 
@@ -92,12 +94,18 @@ async def _change(request: ScimRequest, user_id: str, change: Callable[[StoredDo
         if same_document(before.document(), after):
             return before
         stored = await request.store.replace_user(before, after, begin_operation(after=before.version))
-        request.notes.change("user_updated", stored.id)
+        _note_change(request, "user_updated", stored.id, after)
         request.notes.findings.extend(_mapping_findings(request, before.document(), after))
         return stored
 
     stored = await decided_anew(attempt)
     return resource_answer(200, await _text(request, stored, projection), stored, request)
+
+
+def _note_change(request: ScimRequest, signal: Signal, user_id: str, document: Document) -> None:
+    request.notes.change(signal, user_id)
+    if leading_value(document.get("emails")) is not None:
+        request.notes.change("user_email", user_id)
 
 
 def _mapping_findings(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:

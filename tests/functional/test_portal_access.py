@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -130,6 +131,17 @@ async def test_a_session_ends_after_eight_hours_and_with_the_expiry_of_its_link(
     assert ((await short.get("")).status, (await long.get("")).status) == (401, 200)
     access._now = lambda: now + SESSION_LIFE + timedelta(minutes=1)
     assert (await long.get("")).status == 401
+
+
+async def test_every_page_warns_when_its_session_is_about_to_end(service: Service) -> None:
+    now = datetime.now(UTC)
+    ending = await open_browser(service, expires_at=now + timedelta(minutes=19))
+    fresh = await open_browser(service)
+    for path in ("", "/access", "/providers/entra_id", "/nowhere/at/all"):
+        shown, later = (await ending.get(path)).html, (await fresh.get(path)).html
+        has_session = "nowhere" not in path
+        assert ('data-warn-in="0">Your session ends' in shown) == has_session
+        assert bool(re.search(r'data-warn-in="27[56]\d\d" hidden>Your session ends', later)) == has_session
 
 
 async def test_sessions_are_listed_and_ended_under_access(browser: Browser, service: Service) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -23,10 +24,10 @@ async def connected(browser: Browser) -> ScimClient:
     return ScimClient(browser.application, directory, shown.value("token"), browser.meter)
 
 
-async def stored(client: ScimClient) -> None:
+async def stored(client: ScimClient, at: datetime | None = None) -> None:
     """Store what was told of requests, as the process does behind its answers."""
     application: Any = client.application
-    recorder = ActivityRecorder(application.activity_store)
+    recorder = ActivityRecorder(application.activity_store, now=lambda: at or datetime.now(UTC))
     log = ProvisioningLog(application.provisioning_log_store, application.directory_store)
     for outcome in application.activity.told:
         recorder.observe(outcome)
@@ -93,6 +94,43 @@ async def test_a_wrong_token_is_explained_with_what_to_do(browser: Browser) -> N
     assert "Remove the word Bearer from Secret Token" in shown.text
     assert "Remove the word Bearer" in (await browser.get(f"/directories/{client.directory.id}/guide")).text
     assert client.token not in shown.html
+
+
+@both_storages
+async def test_users_without_an_email_are_told_of_until_one_has_one(browser: Browser) -> None:
+    client = await connected(browser)
+    progress = fragments(await browser.get(f"/directories/{client.directory.id}/guide"))["progress"]
+    anna = (await client.new_user("anna"))["id"]
+    await stored(client)
+    without = await browser.get(progress)
+    work = {"op": "Add", "path": 'emails[type eq "work"].value', "value": "anna@contoso.example"}
+    await client.patch(f"/Users/{anna}", work)
+    await stored(client)
+    with_one = await browser.get(progress)
+
+    assert "E-mail of a user" not in done(without)
+    assert "Users arrive without an e-mail: this mapping is missing" in without.text
+    assert "E-mail of a user" in done(with_one)
+    assert "without an e-mail" not in with_one.text
+    assert (without.storage_requests, with_one.storage_requests) == (2, 2)
+
+
+async def test_a_wrong_token_is_settled_by_a_later_success_and_by_no_earlier_one(browser: Browser) -> None:
+    client = await connected(browser)
+    guide_page, now = f"/directories/{client.directory.id}/guide", datetime.now(UTC)
+    await client.get("/Users")
+    await client.get("/Users", authorization=f"Bearer Bearer {client.token}")
+    await stored(client)
+    before = await browser.get(guide_page)
+    await client.get("/Users")
+    await stored(client, at=now + timedelta(minutes=2))
+    after, progress = await browser.get(guide_page), await browser.get(fragments(before)["progress"])
+
+    assert 'class="trouble"' in before.html
+    assert 'class="trouble settled"' in after.html
+    (success,) = re.findall(r'data-success="([^"]+)"', progress.html)
+    (last,) = re.findall(r'data-last="([^"]+)"', (await browser.get(fragments(before)["problems"])).html)
+    assert last < success
 
 
 async def test_a_fragment_is_of_the_directory_and_the_session_that_its_page_was_made_for(service: Service) -> None:

@@ -146,6 +146,23 @@ async def test_every_page_is_accessible_fits_and_asks_nobody_else(
     assert [each for each in watched.wrong if not each.startswith(EXPECTED_NOISE)] == []
 
 
+async def test_an_open_page_warns_before_its_session_ends(browser: Browser, backend: Backend) -> None:
+    _, link = await new_link(backend)
+    context = await browser.new_context(**looks("light"))
+    page = await context.new_page()
+    await page.clock.install()
+    await page.goto(link["url"])
+    await page.get_by_role("button", name="Open setup").click()
+    await page.get_by_role("heading", name="SCIM Provisioning").wait_for()
+    warning = page.locator("main").get_by_text("Your session ends")
+    await page.clock.fast_forward("07:30:00")
+    assert not await warning.is_visible()
+    await page.clock.fast_forward("00:11:00")
+    await warning.wait_for()
+    assert "Your session ends" in await page.locator("#announcement").inner_text()
+    await context.close()
+
+
 async def test_a_click_in_a_mail_opens_a_session_that_is_there(
     browser: Browser, host: Mapping[str, Any], backend: Backend
 ) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from scim.directories.directory import Provider
 from scim.portal.custom_attributes import LONGEST_SOURCE, check_source, custom_urns
 from scim.portal.guide import ProviderGuide, filled_in, guide
+from scim.portal.newest_problems import ShownProblem, shown_problems
 from scim.portal.problems import not_found
 from scim.portal.progress import progress_of
 from scim.portal.rendering import page
 from scim.portal.visit import Page, Visit
-from scim.resources.log_words import words_of
-from scim.resources.provisioning_log import LogFilter, ProvisioningLogEntry
+from scim.resources.provisioning_log import LogFilter
 from scim.web import WebResponse
 
 SHOWN_PROBLEMS = 3
@@ -49,8 +51,7 @@ async def show_guide(visit: Visit) -> WebResponse:
         source=source,
         check=check_source(source) if source else None,
         progress=progress_of(provider, visit.standing.activity, services.now()),
-        problems=await _problems(visit, directory.id),
-        words_of=words_of,
+        problems=await _problems(visit, directory.id, visit.standing.activity.last.success),
         fragment=_fragment_query(visit, directory.id, provider.id),
     )
 
@@ -64,15 +65,17 @@ async def show_progress(visit: Visit) -> WebResponse:
 
 
 async def show_problems(visit: Visit) -> WebResponse:
-    """Return the newest problems, for a page that refreshes them. Two storage requests in all."""
+    """Return the newest problems, for a page that refreshes them. Two storage requests in all.
+
+    What a success has settled meanwhile, the script sees by the time that comes with the progress.
+    """
     _provider(visit)
-    problems = await _problems(visit, visit.path["directory_id"])
-    return page(visit, "problems.html", problems=problems, words_of=words_of)
+    return page(visit, "problems.html", problems=await _problems(visit, visit.path["directory_id"], None))
 
 
-async def _problems(visit: Visit, directory_id: str) -> list[ProvisioningLogEntry]:
+async def _problems(visit: Visit, directory_id: str, last_success: datetime | None) -> list[ShownProblem]:
     log = await visit.services.provisioning_log.page(directory_id, None, SHOWN_PROBLEMS, LogFilter(problems_only=True))
-    return [entry for _, entry in log.entries]
+    return shown_problems((entry for _, entry in log.entries), last_success)
 
 
 def _fragment_query(visit: Visit, directory_id: str, provider: Provider) -> str:

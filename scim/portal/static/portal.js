@@ -38,6 +38,16 @@
   };
   enhance(document);
 
+  // -- The end of the session, said some time before it; by the clock, since timers stand still while a computer sleeps --
+  const ending = document.querySelector("[data-warn-in]");
+  const warnAt = Date.now() + Number(ending?.dataset.warnIn) * 1000;
+  const warn = () => {
+    if (Date.now() < warnAt) { setTimeout(warn, 10_000); return; }
+    ending.hidden = false;
+    announce(ending.textContent);
+  };
+  if (ending) warn();
+
   // -- The link's code: filled into the form, and taken out of the address and the history ----------
   const code = document.querySelector("[data-code]");
   if (code && location.hash.length > 1) {
@@ -63,7 +73,14 @@
     if (after && before?.dataset.say !== after.dataset.say) announce(after.dataset.say);
     fragment.replaceChildren(...parsed.childNodes);
     enhance(fragment);
+    settle();
     for (const id of (after?.dataset.done ?? "").split(" ").filter(Boolean)) document.getElementById(id)?.classList.add("done");
+  };
+  const settle = () => {
+    const success = document.querySelector("[data-success]")?.dataset.success;
+    for (const trouble of document.querySelectorAll("[data-last]")) {
+      if (success && trouble.dataset.last < success) trouble.classList.add("settled");
+    }
   };
   const keepFresh = (fragment) => {
     const began = Date.now();
