@@ -8,13 +8,12 @@ from datetime import datetime
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.directories import TableDirectoryStore
-from scim.adapters.tables.document_rows import document_values
 from scim.adapters.tables.mapped_attributes import matching_values
 from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition, in_parallel
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import Value, delete, insert, replace
-from scim.adapters.tables.users import commit_replace, mapping_values, moved_lookups, read_user
+from scim.adapters.tables.users import commit_replace, mapping_values, moved_lookups, read_user, user_values
 from scim.adapters.tables.walks import forwards
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory
@@ -26,7 +25,7 @@ from scim.events.resource_events import mapping_events
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.errors import LostRaceError
 from scim.resources.identifiers import begin_operation
-from scim.resources.profile import custom_attributes, is_active
+from scim.resources.profile import custom_attributes
 from scim.resources.storage_scope import current_storage_scope
 from scim.resources.stored_document import StoredDocument
 
@@ -146,9 +145,8 @@ async def _rewrite(
     """Store a user's lookup rows by new mappings; with an event it has a new version, the document stays as it is."""
     operation = begin_operation(user.version)
     values: dict[str, Value] = {
-        **document_values(user.text, operation, created=user.created),
+        **user_values(user.text, user.document(), operation, user.created),
         **mapping_values(revision if events else user.announced, found_by),
-        "active": is_active(user.document()),
     }
     if not events:
         values |= {"version": user.version, "modified": user.last_modified}

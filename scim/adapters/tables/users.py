@@ -55,7 +55,7 @@ def user_inserts(
 ) -> list[Write]:
     """Return the writes that store a user's own rows; its lookup rows first, so that a taken userName is told first."""
     user_id = str(document["id"])
-    values = _user_values(document_text(document), document, operation, operation.time)
+    values = user_values(document_text(document), document, operation, operation.time)
     found_by = matching_values(attributes, document)
     values |= mapping_values(attributes.revision, found_by)
     return [
@@ -73,7 +73,8 @@ def _lookups(user_id: str, document: dict[str, Any]) -> tuple[str, ...]:
     return lookups
 
 
-def _user_values(text: str, document: dict[str, Any], operation: Operation, created: str) -> dict[str, Any]:
+def user_values(text: str, document: dict[str, Any], operation: Operation, created: str) -> dict[str, Any]:
+    """Return the properties of a user that follow from its document, with the operation that wrote it last."""
     return {
         **document_values(text, operation, created=created),
         **summary_columns("User", document),
@@ -111,7 +112,7 @@ async def replace_user(
     removed, added = moved_lookups(
         user_lookups(before, old), (*_lookups(before.id, after), *keys.matching(found_by, before.id))
     )
-    values = _user_values(text, after, operation, before.created)
+    values = user_values(text, after, operation, before.created)
     values |= mapping_values(before.announced, found_by)
     tally = Tally(active=int(is_active(after)) - int(is_active(old)))
     writes = [
