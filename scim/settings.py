@@ -88,7 +88,7 @@ class Settings:
     secret_store_file: Path | None
     """Where secrets are kept locally; None when they are in a vault."""
     vault_url: str = ""
-    """The address of the Key Vault that holds secrets; empty when they are kept locally."""
+    """The address of the Key Vault that holds secrets; empty when they are kept locally, or are not needed."""
     public_base_url: str = ""
     """Scheme, host and path prefix under which callers reach the service; empty to use what each caller names."""
     table_client: Literal["rest", "sdk"] = "rest"
@@ -97,13 +97,16 @@ class Settings:
     portal: PortalSettings = PortalSettings()
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str], *, needs_secret_store: bool = True) -> Settings:
         """Return the settings that an environment holds.
+
+        :param needs_secret_store: Whether its absence is refused; the secret store then must not be used.
 
         :raises SettingsError: For the first one that is missing or malformed.
         """
         values = {name: environment.get(name, "").strip() for name in SETTING_NAMES}
-        secret_store_file, vault_url = _secret_store(values[SECRET_STORE])
+        secret_store = values[SECRET_STORE]
+        secret_store_file, vault_url = _secret_store(secret_store) if secret_store or needs_secret_store else (None, "")
         return cls(
             storage=_storage(values),
             secret_store_file=secret_store_file,

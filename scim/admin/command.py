@@ -25,6 +25,8 @@ class Command:
     run: Run
     takes: tuple[Takes, ...] = ()
     """What adds its arguments to a parser."""
+    needs_vault: bool = False
+    """Whether it reads or writes values of tokens; the others work without a secret store."""
 
 
 def argument(*names: str, **options: Any) -> Takes:

@@ -71,9 +71,9 @@ def _print(result: Result, *, as_json: bool) -> None:
 
 
 async def _run(options: argparse.Namespace) -> Result:
-    application = Application(deployment_settings(options))
+    command: Command = options.command
+    application = Application(deployment_settings(options, needs_vault=command.needs_vault))
     try:
-        command: Command = options.command
         return await command.run(application, options)
     finally:
         await application.close()

@@ -24,12 +24,16 @@ def add_deployment_options(parser: ArgumentParser) -> None:
     """Let a command say which deployment it is for."""
     parser.add_argument("--local", action="store_true", help="the data of make run, while it runs")
     parser.add_argument("--account", metavar="NAME", help="a storage account of Azure, reached with your az login")
-    parser.add_argument("--vault", metavar="NAME", help="its Key Vault")
+    parser.add_argument("--vault", metavar="NAME", help="its Key Vault, for what makes, revokes or adopts tokens")
     parser.add_argument("--base-url", metavar="URL", help="its public address, to show Tenant URLs")
 
 
-def deployment_settings(options: Namespace, environment: Mapping[str, str] = os.environ) -> Settings:
+def deployment_settings(
+    options: Namespace, environment: Mapping[str, str] = os.environ, *, needs_vault: bool = True
+) -> Settings:
     """Return the settings: those of the environment, with what options name in their place.
+
+    :param needs_vault: Whether a secret store must be among them.
 
     :raises SettingsError: For the first one that is missing or malformed.
     """
@@ -42,4 +46,4 @@ def deployment_settings(options: Namespace, environment: Mapping[str, str] = os.
         named[SECRET_STORE] = f"https://{options.vault}.vault.azure.net"
     if options.base_url:
         named[PUBLIC_BASE_URL] = options.base_url
-    return Settings.from_environment({**environment, **named})
+    return Settings.from_environment({**environment, **named}, needs_secret_store=needs_vault)

@@ -113,6 +113,7 @@ COMMANDS = (
             _MAPPINGS,
             argument("--expires-at", type=moment, metavar="TIME", help="when its token expires; default: never"),
         ),
+        needs_vault=True,
     ),
     Command("directories", "show", "show a directory with counts, health and tokens", _show, (_DIRECTORY,)),
     Command("directories", "disable", "stop SCIM for a directory within 30 seconds", _disable, (_DIRECTORY,)),

@@ -71,6 +71,7 @@ COMMANDS = (
             argument("--expires-at", type=moment, metavar="TIME", help="when the new token expires; default: never"),
             argument("--force", action="store_true", help="although two tokens are valid"),
         ),
+        needs_vault=True,
     ),
     Command(
         "tokens",
@@ -82,6 +83,7 @@ COMMANDS = (
             argument("version", metavar="VERSION", nargs="?", help="as tokens list shows it"),
             argument("--all", action="store_true", help="every token, and a rotation under way"),
         ),
+        needs_vault=True,
     ),
     Command(
         "tokens",
@@ -89,5 +91,6 @@ COMMANDS = (
         "make a version that was set in the secret store the current token, at once",
         _adopt,
         (_DIRECTORY, _OVERLAP),
+        needs_vault=True,
     ),
 )

@@ -317,6 +317,35 @@ def test_a_missing_setting_and_an_outage_are_one_line_and_exit_code_2(
     assert refused("keys", "list", code=2).startswith("DataStorage: is missing")
 
 
+def test_commands_that_touch_no_token_need_no_secret_store(
+    directory: dict[str, Any], run: Run, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = run("tokens", "list", directory["id"])["data"][0]["version"]
+    monkeypatch.delenv("SCIM_SECRET_STORE")
+    organization = directory["organization_id"]
+
+    for command in (
+        ["organizations", "list"],
+        ["organizations", "rename", organization, "Contoso Ltd"],
+        ["keys", "revoke", run("keys", "create", "backend")["id"]],
+        ["portal-links", "list", organization],
+        ["mappings", "add", directory["id"], "team_code", f"{URN}:teamCode"],
+        ["directories", "list"],
+        ["directories", "show", directory["id"]],
+        ["tokens", "list", directory["id"]],
+    ):
+        run(*command)
+    for command in (
+        ["directories", "create", organization, "Other"],
+        ["tokens", "rotate", directory["id"]],
+        ["tokens", "revoke", directory["id"], version],
+        ["tokens", "adopt", directory["id"]],
+    ):
+        assert refused(*command, code=2).startswith("SCIM_SECRET_STORE: is missing")
+    run("directories", "disable", directory["id"])
+    run("directories", "delete", directory["id"])
+
+
 def test_options_name_a_deployment_in_place_of_the_environment() -> None:
     environment = {"DataStorage": "UseDevelopmentStorage=true", "SCIM_SECRET_STORE": "file:secrets.json"}
     options = Namespace(local=False, account="contoso", vault="contoso-kv", base_url=BASE_URL)
