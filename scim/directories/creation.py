@@ -78,8 +78,9 @@ class CreationService:
         name: str,
         provider: Provider,
         mappings: Sequence[AttributeMapping],
+        expires_at: datetime | None = None,
     ) -> CreatedDirectory:
-        """Return the directory of a creation, with its token.
+        """Return the directory of a creation, with its token, which expires then.
 
         :raises InvalidValueError: When a value is malformed.
         :raises OrganizationNotFoundError: When there is no such organization.
@@ -88,7 +89,12 @@ class CreationService:
         if begun is not None:
             return await self._taken_up(begun)
         made = await self._directories.create_directory(
-            organization_id, name=name, provider=provider, mappings=mappings, creation_id=creation.id
+            organization_id,
+            name=name,
+            provider=provider,
+            mappings=mappings,
+            expires_at=expires_at,
+            creation_id=creation.id,
         )
         return CreatedDirectory(made.directory, made.token)
 

@@ -150,7 +150,7 @@ class DirectoryService:
         :raises TokenEndedError: When a directory of this id was being made by another call.
         :raises SecretStoreError: When the secret store takes no value.
         """
-        check_expiry(expires_at, self._now())
+        check_expiry(expires_at, self._now(), "token_expires_at")
         directory_id = f"dir_{creation_id or self._new_id()}"
         token, directory = self._plan(directory_id, organization_id, name, provider, tuple(mappings))
         (made,) = directory.tokens

@@ -35,13 +35,13 @@ def check_overlap(overlap: timedelta) -> None:
         raise InvalidValueError("overlap", f"give 0 to {LONGEST_OVERLAP.days} days")
 
 
-def check_expiry(expires_at: datetime | None, now: datetime) -> None:
+def check_expiry(expires_at: datetime | None, now: datetime, field: str = "expires_at") -> None:
     """Refuse an expiry without a time zone or in the past.
 
     :raises InvalidValueError: Naming the field.
     """
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
-        raise InvalidValueError("expires_at", "give a time in the future, with its time zone")
+        raise InvalidValueError(field, "give a time in the future, with its time zone")
 
 
 def activate(directory: Directory, record: TokenRecord, version: str) -> Directory:

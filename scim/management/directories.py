@@ -13,7 +13,7 @@ from scim.directories.health import Standing
 from scim.directories.mapping_job import MappingJob
 from scim.management import tokens
 from scim.management.mappings import MappingAnswer, Mappings, read_mappings, shown_mappings
-from scim.management.models import Answer, Body, ListQuery, Page
+from scim.management.models import Answer, Body, ListQuery, Page, Time
 from scim.management.operation import Call, Operation, Secret
 from scim.management.organizations import Name
 from scim.management.tokens import TokenAnswer
@@ -100,6 +100,7 @@ class NewDirectory(Body):
     name: Name
     provider: ProviderName
     attribute_mappings: Mappings = Field(default_factory=list)
+    token_expires_at: Time | None = Field(None, description="When its token expires; never when it is absent.")
 
 
 class DirectoryChange(Body):
@@ -115,7 +116,12 @@ async def create_directory(call: Call) -> NewDirectoryAnswer:
     body: NewDirectory = call.body
     mappings = read_mappings(body.attribute_mappings)
     made = await call.services.creations.create_directory(
-        call.creation, call.organization.id, name=body.name, provider=body.provider, mappings=mappings
+        call.creation,
+        call.organization.id,
+        name=body.name,
+        provider=body.provider,
+        mappings=mappings,
+        expires_at=body.token_expires_at,
     )
     return NewDirectoryAnswer(**_shown(call, made.directory).model_dump(), token=made.token)
 

@@ -142,3 +142,15 @@ async def test_a_token_may_expire_at_a_time_with_its_offset(api: ApiClient) -> N
     assert made.json["expires_at"] == "2099-01-01T00:00:00Z"
     for text in ("2099-01-01T00:00:00", "9999-12-31T23:59:59-14:00", "tomorrow", "2001-01-01T00:00:00Z"):
         assert (await api.post(path, {"expires_at": text})).json["errors"][0]["field"] == "expires_at"
+
+
+async def test_the_first_token_of_a_directory_may_expire(api: ApiClient) -> None:
+    path = f"organizations/{await api.new_organization()}/directories"
+    body = {"name": "Entra", "provider": "entra_id"}
+
+    made = await api.post(path, {**body, "token_expires_at": "2099-01-01T00:00:00Z"})
+    refused = await api.post(path, {**body, "token_expires_at": "2020-01-01T00:00:00Z"})
+
+    tokens = await api.get(f"directories/{made.json['id']}/tokens")
+    assert [each["expires_at"] for each in tokens.json["data"]] == ["2099-01-01T00:00:00Z"]
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "token_expires_at")
