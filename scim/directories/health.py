@@ -85,11 +85,12 @@ class Standing:
         return Health("waiting", "The credentials are accepted, and no user has arrived yet.")
 
     def _quiet(self, now: datetime) -> Health | None:
-        last = self.activity.last.request
-        if last is not None and now - last <= QUIET_AFTER:
+        """Users are counted as they arrive, before it is stored that requests do: nothing known means just now."""
+        known = [each.time for each in self.activity.seen.values()]
+        last = max(filter(None, (*known, self.activity.last.request)), default=now)
+        if now - last <= QUIET_AFTER:
             return None
-        since = f"for {_days(now - last)}" if last is not None else "of late"
-        return Health("quiet", f"No request has arrived {since}; without changes that is normal.")
+        return Health("quiet", f"No request has arrived for {_days(now - last)}; without changes that is normal.")
 
 
 def _days(time: timedelta) -> str:

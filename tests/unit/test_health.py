@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scim.directories.activity import DirectoryActivity, LastTimes, Load, Seen, second_cycle, window_of
+from scim.directories.activity import DirectoryActivity, LastTimes, Load, Seen, Signal, second_cycle, window_of
 from scim.directories.directory import Directory
 from scim.directories.health import Standing
 from scim.directories.token import Token
@@ -67,7 +67,7 @@ def standing(*, last: LastTimes | None = None, loads: list[Load] | None = None, 
         (standing(users=0), "waiting"),
         (standing(users=0, last=LastTimes()), "waiting"),
         (standing(last=LastTimes(ago(hours=25), ago(hours=25))), "quiet"),
-        (standing(last=LastTimes()), "quiet"),
+        (standing(last=LastTimes()), "healthy"),
     ],
 )
 def test_the_first_state_that_fits_is_the_health(given: Standing, state: str) -> None:
@@ -88,6 +88,14 @@ def test_a_directory_whose_users_were_all_deleted_does_not_wait() -> None:
     seen = replace(HEALTHY.activity, seen={"user_created": Seen(ago(days=3))})
 
     assert replace(HEALTHY, users=0, activity=seen).health(NOW).state == "healthy"
+
+
+def test_a_directory_whose_first_users_have_just_arrived_is_healthy() -> None:
+    tested = LastTimes(ago(days=2), ago(days=2))
+    signals: dict[Signal, Seen] = {"authenticated": Seen(ago(days=2)), "user_created": Seen(ago(seconds=1))}
+
+    assert standing(last=tested).health(NOW).state == "quiet"
+    assert replace(HEALTHY, activity=DirectoryActivity((), tested, signals)).health(NOW).state == "healthy"
 
 
 @pytest.mark.parametrize(
