@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from scim2_models import InvalidPathException, Path
 from scim2_models.path import AttrPath, Comparison, FilterNode, LogicalExpr, Not, Present, ValuePath
 
 from scim.provisioning.entra_normalization import canonical_urn
+from scim.resources.document_values import stored_name
 from scim.resources.schema import ENTERPRISE_URN, Attribute, Extension, ResourceSchema
 
 MAX_PATH_LENGTH = 1000
@@ -37,6 +39,30 @@ class AttributePath:
     def key(self) -> str:
         """The attribute's name as a document holds it."""
         return self.attribute.name if self.attribute else ""
+
+
+def path_in(document: Mapping[str, Any], path: AttributePath) -> AttributePath:
+    """Return a path with its names in the letter case in which a document holds them, so that nothing is held twice.
+
+    Only what no schema declared when it was written can be held in another than the schema's.
+    """
+    urn = stored_name(document, path.urn) if path.urn else None
+    holder, attribute, sub = document if urn is None else document.get(urn), path.attribute, path.sub
+    if attribute is not None and isinstance(holder, Mapping):
+        attribute = _named_as_in(holder, attribute)
+        value = holder.get(attribute.name)
+        if sub is not None and isinstance(value, Mapping):
+            sub = _named_as_in(value, sub)
+            if sub is not path.sub:
+                attribute = replace(attribute, sub_attributes={**attribute.sub_attributes, sub.name.lower(): sub})
+    if urn == path.urn and attribute is path.attribute:
+        return path
+    return replace(path, urn=urn, attribute=attribute, sub=sub)
+
+
+def _named_as_in(holder: Mapping[str, Any], attribute: Attribute) -> Attribute:
+    name = stored_name(holder, attribute.name)
+    return attribute if attribute.name == name else replace(attribute, name=name)
 
 
 @lru_cache(maxsize=4096)

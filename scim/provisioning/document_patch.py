@@ -11,7 +11,7 @@ from typing import Any
 
 from scim2_models import InvalidPathException, MutabilityException
 
-from scim.provisioning.attribute_paths import AttributePath
+from scim.provisioning.attribute_paths import AttributePath, path_in
 from scim.provisioning.document_reader import Document, read_for, require_complete
 from scim.provisioning.documents import attributes_of, complete_document
 from scim.provisioning.entry_identity import named_by
@@ -72,10 +72,11 @@ def apply_operation(document: Document, operation: PatchOperation) -> None:
 
     :raises MutabilityException, InvalidValueException, InvalidPathException: With a sentence that says what to change.
     """
+    path = path_in(document, operation.path)
     if operation.op == "remove":
-        _remove(document, operation.path, operation.value)
+        _remove(document, path, operation.value)
     else:
-        _write(document, operation.path, operation.value, operation.op)
+        _write(document, path, operation.value, operation.op)
 
 
 def _refuse_impossible(path: AttributePath) -> None:

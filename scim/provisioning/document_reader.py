@@ -8,7 +8,7 @@ from typing import Any
 
 from scim2_models import InvalidPathException, InvalidSyntaxException, InvalidValueException
 
-from scim.provisioning.attribute_paths import AttributePath, resolve_path
+from scim.provisioning.attribute_paths import AttributePath, path_in, resolve_path
 from scim.provisioning.entra_normalization import canonical_urn, normalize_resource
 from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.values import ABSENT, read_undeclared, read_value
@@ -87,10 +87,12 @@ def write_member(document: Document, name: str, value: Any, schema: ResourceSche
 
     :raises InvalidValueException: When the value does not fit or the attribute is given twice.
     """
-    place = _place_of(name, schema)
-    if place is None:
+    named = _place_of(name, schema)
+    if named is None:
         _put(document, name, read_undeclared(value, name), name)
-    elif place.attribute is None:
+        return
+    place = path_in(document, named)
+    if place.attribute is None:
         _write_extension(document, place, value, schema)
     elif place.declared and place.attribute.mutability == "readOnly":
         return

@@ -14,7 +14,7 @@ from scim2_models.path import AttrPath
 
 from scim.resources.comparison_key import comparison_key
 from scim.resources.schema import ENTERPRISE_URN, Attribute, ResourceSchema
-from scim.resources.values import parse_datetime
+from scim.resources.values import parse_datetime, read_value
 
 Document = Mapping[str, Any]
 """A resource as JSON: canonical attribute names, extension values under their URN."""
@@ -87,15 +87,26 @@ def resolve_attribute(schema: ResourceSchema, path: AttrPath) -> ResolvedAttribu
     return ResolvedAttribute(str(path), key, attribute, sub) if sub else None
 
 
+def stored_name(holder: Mapping[str, Any], name: str) -> str:
+    """Return the name in the letter case in which an object holds it, or as it is (RFC 7643 §2.1: names have none)."""
+    if name in holder:
+        return name
+    lowered = name.lower()
+    return next((each for each in holder if len(each) == len(name) and each.lower() == lowered), name)
+
+
 def raw_reader(resolved: ResolvedAttribute) -> Callable[[Document], Any]:
-    """Return a function giving the JSON value of the attribute (not of its sub-attribute) in a document, or None."""
+    """Return a function giving the JSON value of the attribute (not of its sub-attribute) in a document, or None.
+
+    What was stored before a mapping declared it is found in the letter case in which it was sent.
+    """
     name, urn = resolved.attribute.name, resolved.urn
     if urn is None:
         return lambda document: document.get(name)
 
     def read(document: Document) -> Any:
-        extension = document.get(urn)
-        return extension.get(name) if isinstance(extension, dict) else None
+        extension = document.get(stored_name(document, urn))
+        return extension.get(stored_name(extension, name)) if isinstance(extension, dict) else None
 
     return read
 
@@ -116,7 +127,7 @@ def _single_reader(resolved: ResolvedAttribute) -> Callable[[Any], Any]:
     if resolved.sub is None:
         return comparable
     name = resolved.sub.name
-    return lambda value: comparable(value.get(name)) if isinstance(value, dict) else None
+    return lambda value: comparable(value.get(stored_name(value, name))) if isinstance(value, dict) else None
 
 
 def _entries_reader(resolved: ResolvedAttribute) -> Callable[[Any], Any]:
@@ -135,11 +146,19 @@ def _entries_reader(resolved: ResolvedAttribute) -> Callable[[Any], Any]:
 def comparable_form(attribute: Attribute) -> Callable[[Any], Any]:
     """Return a function giving what comparisons use in place of one JSON value; None for a value of another type.
 
-    A value of another type is only ever held by a custom attribute, and counts as absent.
+    A value of another type is only ever held by a custom attribute, and counts as absent; text that came before its
+    mapping counts as what it converts to.
     """
     if attribute.type in ("string", "reference"):
         return _exact_text if attribute.case_exact else _text
-    return _FORMS[attribute.type]
+    form = _FORMS[attribute.type]
+    if not attribute.lenient or attribute.type not in _FROM_TEXT:
+        return form
+    single = Attribute(attribute.name, attribute.type, lenient=True)
+    return lambda value: form(read_value(single, value, single.name) if isinstance(value, str) else value)
+
+
+_FROM_TEXT = frozenset({"boolean", "integer", "decimal"})
 
 
 def _text(value: Any) -> str | None:

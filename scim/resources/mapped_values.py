@@ -10,7 +10,7 @@ from scim2_models import InvalidPathException, Path
 from scim2_models.path import AttrPath, ValuePath
 
 from scim.directories.attribute_mapping import AttributeMapping
-from scim.resources.document_values import Document, ResolvedAttribute, raw_reader, resolve_attribute
+from scim.resources.document_values import Document, ResolvedAttribute, raw_reader, resolve_attribute, stored_name
 from scim.resources.filter import compile_entry_filter
 from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.values import ABSENT, WrongTypeError, read_value
@@ -61,7 +61,7 @@ def _selected_reader(node: ValuePath, path: str, schema: ResourceSchema) -> tupl
 def _values(value: Any, sub: Attribute | None) -> list[Any]:
     entries = value if isinstance(value, list) else [value]
     if sub is not None:
-        entries = [entry.get(sub.name) if isinstance(entry, dict) else None for entry in entries]
+        entries = [entry.get(stored_name(entry, sub.name)) if isinstance(entry, dict) else None for entry in entries]
     return [entry for entry in entries if entry is not None]
 
 

@@ -45,10 +45,10 @@ def mapping_coverage(mapping: AttributeMapping, coverage: Coverage) -> MappingCo
     Entries of a multi-valued attribute are counted by their type only: ``phoneNumbers[type eq "mobile"].value``.
     """
     path = _plain(mapping.path)
-    known = next((each for name, each in coverage.items() if name.lower() == path), None)
-    if known is None and not _is_counted(mapping):
+    known = [each for name, each in coverage.items() if name.lower() == path]
+    if not known and not _is_counted(mapping):
         return None
-    return MappingCoverage(known.count if known else 0, known)
+    return MappingCoverage(sum(each.count for each in known), max(known, key=lambda each: each.seen, default=None))
 
 
 def resource_count(name: ResourceName, coverage: Coverage) -> int:
