@@ -17,8 +17,7 @@ from scim.directories.api_key import KeyScope
 from scim.management.openapi import openapi_document
 from scim.management.problems import TYPE_PREFIX, Problem
 from scim.management.registry import OPERATIONS, find_operation
-from scim.web import WebRequest
-from tests.service import ORIGIN, Answer, Meter, Service
+from tests.service import ORIGIN, Answer, Meter, Service, web_request
 
 _LIBRARY_TEXT = r"pydantic|traceback|validation error|object at|exception|errno|input should"
 
@@ -56,12 +55,15 @@ class ApiClient:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request; ``body`` is JSON, or bytes as they are. In header names ``_`` stands for ``-``."""
-        sent = {"authorization": f"Bearer {self.key}"}
-        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        if body is not None:
-            sent["content-type"] = "application/json"
-        sent |= {name.lower().replace("_", "-"): value for name, value in (headers or {}).items()}
-        web = WebRequest(method, f"/api/v1/{path}", query or {}, sent, content, ORIGIN)
+        web = web_request(
+            method,
+            f"/api/v1/{path}",
+            body,
+            query=query,
+            secret=self.key,
+            content_type="application/json",
+            headers=headers,
+        )
         before = self.meter()
         response = await self.application.management.answer(web)
         spent = self.meter() - before

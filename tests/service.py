@@ -70,6 +70,25 @@ class Answer:
         return [resource["id"] for resource in self.resources]
 
 
+def web_request(
+    method: str,
+    path: str,
+    body: Any,
+    *,
+    query: Mapping[str, str] | None,
+    secret: str,
+    content_type: str,
+    headers: Mapping[str, str] | None,
+) -> WebRequest:
+    """Return a request of a client of ours; ``body`` is JSON, or bytes as they are."""
+    sent = {"authorization": f"Bearer {secret}"}
+    content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    if body is not None:
+        sent["content-type"] = content_type
+    sent |= {name.lower().replace("_", "-"): value for name, value in (headers or {}).items()}
+    return WebRequest(method, path, query or {}, sent, content, ORIGIN)
+
+
 @dataclass(frozen=True, slots=True)
 class ScimClient:
     """Talks to one directory, as an identity provider does."""
@@ -121,12 +140,15 @@ class ScimClient:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request; ``body`` is JSON, or bytes as they are. In header names ``_`` stands for ``-``."""
-        sent = {"authorization": f"Bearer {self.token}"}
-        content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        if body is not None:
-            sent["content-type"] = "application/scim+json; charset=utf-8"
-        sent |= {name.lower().replace("_", "-"): value for name, value in (headers or {}).items()}
-        web = WebRequest(method, f"/scim/v2/{self.directory.id}{path}", query or {}, sent, content, ORIGIN)
+        web = web_request(
+            method,
+            f"/scim/v2/{self.directory.id}{path}",
+            body,
+            query=query,
+            secret=self.token,
+            content_type="application/scim+json; charset=utf-8",
+            headers=headers,
+        )
         before = self.meter()
         response = await self.application.provisioning.answer(web)
         spent = self.meter() - before
