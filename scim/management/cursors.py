@@ -38,4 +38,4 @@ def _tag(list_name: str) -> str:
 
 def not_of_this_list() -> Problem:
     """Return the 422 for a cursor that is none of a list."""
-    return invalid(FieldError("after", "give list_metadata.after of an earlier page of this very list"))
+    return invalid(FieldError("after", "give the cursor that an earlier page of this very list gave"))

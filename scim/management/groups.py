@@ -47,8 +47,8 @@ class GroupQuery(Query):
 class GroupListQuery(ListQuery):
     """Which groups."""
 
-    display_name: str = Field("", max_length=500, description="Letter case makes no difference.")
-    external_id: str = Field("", max_length=500, description="Letter case counts.")
+    display_name: str = Field("", min_length=1, max_length=500, description="Letter case makes no difference.")
+    external_id: str = Field("", min_length=1, max_length=500, description="Letter case counts.")
     raw: bool = Field(default=False, description="Whether to add the SCIM documents.")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 MAX_LIMIT, DEFAULT_LIMIT = 100, 20
 MAX_CURSOR_LENGTH = 1000
@@ -20,7 +22,17 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError from error
 
 
-Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def _written_out(value: object) -> object:
+    """Refuse digits alone, such as a year, which would be seconds since 1970."""
+    if isinstance(value, str) and not _DATE.match(value):
+        raise PydanticCustomError("datetime_text", "no date")
+    return value
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 """A time of a caller, with its offset; used in UTC."""
 
 

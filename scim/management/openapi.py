@@ -103,8 +103,14 @@ def _path_parameters(path: str) -> list[Mapping[str, Any]]:
 def _query_parameters(model: type[Query]) -> list[Mapping[str, Any]]:
     properties: Mapping[str, Mapping[str, Any]] = model.model_json_schema().get("properties", {})
     return [
-        {"name": name, "in": "query", "required": False, "schema": dict(schema)} for name, schema in properties.items()
+        {"name": name, "in": "query", "required": False, "schema": _without_empty_default(schema)}
+        for name, schema in properties.items()
     ]
+
+
+def _without_empty_default(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of a parameter, where an empty text stands for its absence without that as its default."""
+    return {name: value for name, value in schema.items() if (name, value) != ("default", "")}
 
 
 def _responses(operation: Operation, references: _References) -> Mapping[str, Any]:

@@ -41,7 +41,9 @@ class OrganizationList(Page[OrganizationAnswer]):
 class OrganizationQuery(ListQuery):
     """Which organizations."""
 
-    external_id: str = Field("", max_length=MAX_EXTERNAL_ID_LENGTH, description="Only the one with this external id.")
+    external_id: str = Field(
+        "", min_length=1, max_length=MAX_EXTERNAL_ID_LENGTH, description="Only the one with this external id."
+    )
 
 
 class NewOrganization(Body):

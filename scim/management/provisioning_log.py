@@ -54,7 +54,9 @@ class LogQuery(ListQuery):
     """Which entries."""
 
     problems: bool = Field(default=False, description="Whether to leave out what is noted of requests that succeeded.")
-    resource: str = Field("", max_length=100, description="The id of a user or group that an entry is about.")
+    resource: str = Field(
+        "", min_length=1, max_length=100, description="The id of a user or group that an entry is about."
+    )
 
 
 async def list_provisioning_log(call: Call) -> LogList:

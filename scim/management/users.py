@@ -79,16 +79,23 @@ class UserQuery(Query):
 class UserListQuery(ListQuery):
     """Which users."""
 
-    username: str = Field("", max_length=_MAX_VALUE_LENGTH, description="Letter case makes no difference.")
-    email: str = Field(
-        "", max_length=_MAX_VALUE_LENGTH, description="As `email` of the user; letter case makes no difference."
+    username: str = Field(
+        "", min_length=1, max_length=_MAX_VALUE_LENGTH, description="Letter case makes no difference."
     )
-    external_id: str = Field("", max_length=_MAX_VALUE_LENGTH, description="Letter case counts.")
+    email: str = Field(
+        "",
+        min_length=1,
+        max_length=_MAX_VALUE_LENGTH,
+        description="As `email` of the user; letter case makes no difference.",
+    )
+    external_id: str = Field("", min_length=1, max_length=_MAX_VALUE_LENGTH, description="Letter case counts.")
     updated_after: Time | None = Field(
         None,
         description="Users that changed later. All are looked through, so pages may be short: prefer the events.",
     )
-    group: str = Field("", max_length=100, description="The id of a group: its direct members that are users.")
+    group: str = Field(
+        "", min_length=1, max_length=100, description="The id of a group: its direct members that are users."
+    )
     raw: bool = Field(default=False, description="Whether to add the SCIM documents.")
 
 

@@ -123,7 +123,15 @@ async def test_values_are_refused_field_by_field(
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": "0"}, {"limit": str(MAX_LIMIT + 1)}, {"limit": "many"}, {"after": "x"}, {"offset": "1"}]
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": str(MAX_LIMIT + 1)},
+        {"limit": "many"},
+        {"after": "x"},
+        {"offset": "1"},
+        {"external_id": ""},
+    ],
 )
 async def test_query_parameters_are_refused_by_their_name(api: ApiClient, query: dict[str, str]) -> None:
     answer = await api.get("organizations", query)

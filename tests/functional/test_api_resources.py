@@ -83,6 +83,25 @@ async def test_users_are_found_by_the_address_that_their_profile_shows(
     assert ([each["id"] for each in renewed.json["data"]], renewed.storage_requests) == ([anna], 3)
 
 
+@pytest.mark.parametrize("name", ["username", "email", "external_id", "group", "updated_after"])
+async def test_an_empty_filter_finds_nobody_in_place_of_everybody(api: ApiClient, scim: ScimClient, name: str) -> None:
+    await scim.new_users(1)
+
+    answer = await api.get(f"directories/{scim.directory.id}/users", {name: ""})
+
+    assert (answer.status, [each["field"] for each in answer.json["errors"]]) == (422, [name])
+
+
+@pytest.mark.parametrize("text", ["2026", "1893456000", "2026-01-01", "2026-01-01T00:00:00"])
+async def test_a_time_is_written_out_with_its_offset(api: ApiClient, scim: ScimClient, text: str) -> None:
+    answer = await api.get(f"directories/{scim.directory.id}/users", {"updated_after": text})
+
+    assert answer.status == 422
+    assert answer.json["errors"] == [
+        {"field": "updated_after", "detail": "give a time with its offset, such as 2027-01-31T12:00:00Z"}
+    ]
+
+
 async def test_a_cursor_is_good_in_its_own_list_only(api: ApiClient, scim: ScimClient) -> None:
     await scim.new_users(3)
     path = f"directories/{scim.directory.id}"
