@@ -79,7 +79,7 @@ $(OPENAPI_VENV)/.installed: requirements-openapi.txt | $(INSTALLED)
 
 openapi: install $(OPENAPI_VENV)/.installed ## Try the management API against its OpenAPI document, for a minute
 	@$(BIN)/python -m scim.local_host.started_host \
-		env ORGANIZATION_ID={organization_id} DIRECTORY_ID={directory_id} \
+		$(BIN)/python -m tests.openapi.furnish '{api_url}' '{api_key}' '{organization_id}' '{tenant_url}' '{token}' \
 		$(OPENAPI_VENV)/bin/schemathesis --config-file tests/openapi/schemathesis.toml \
 		run '{api_url}/openapi.json' --header 'Authorization: Bearer {api_key}' --max-time 50 $(ARGS)
 
