@@ -20,6 +20,8 @@ TICK_SECONDS = 6.0
 """A refresh is 4 s away at most; what was seen is stored within a second."""
 NEW_TOKEN_SECONDS = 2.0
 """A process that has just read a directory looks for its new token again a second later."""
+DERIVED_SECONDS = 20.0
+"""Member counts and coverage follow changes by a queue message and what it starts."""
 EXPECTED_NOISE = "Failed to load resource: the server responded with a status of 404"
 """The one page of the tour that does not exist."""
 
@@ -65,12 +67,53 @@ async def test_an_administrator_connects_entra_and_watches_it_arrive(
     await page.get_by_role("link", name="Overview").click()
     figures = await page.locator(".figures dd").all_inner_texts()
     assert figures == ["3", "3", "1"]
+    await see_who_arrived(page)
+    await map_by_click(page, backend, entra)
+    await see_what_happened(page)
     await rotate_during_requests(page, entra)
     await backend.delete(f"organizations/{organization}/portal-links/{link['id']}")
     await page.get_by_role("link", name="Access").click()
     assert await page.get_by_role("heading", name="Open the portal with your link").count() == 1
     assert watched.wrong == ["Failed to load resource: the server responded with a status of 401 (Unauthorized)"]
     await context.close()
+
+
+async def reload_until(page: Page, selector: str, text: str) -> None:
+    """Load the page again until it shows what some seconds of background work bring."""
+    began = time.monotonic()
+    while not await page.locator(selector, has_text=text).count():
+        assert time.monotonic() - began < DERIVED_SECONDS, await page.locator("main").inner_text()
+        await page.reload()
+
+
+async def see_who_arrived(page: Page) -> None:
+    """Look at the users, and at the group with its members."""
+    await page.get_by_role("link", name="Users", exact=True).click()
+    assert await page.get_by_role("heading", name="3 users have access").count() == 1
+    assert await page.locator("table .row-link").all_inner_texts() == ["Adele Vance", "Alex", "Diego"]
+    await page.get_by_role("link", name="Groups", exact=True).click()
+    await reload_until(page, "td[data-label=Members]", "3")
+    await page.get_by_role("link", name="Admins").click()
+    assert await page.locator("table .row-link").all_inner_texts() == ["Adele Vance", "Alex", "Diego"]
+
+
+async def map_by_click(page: Page, backend: Backend, entra: Entra) -> None:
+    """Map an attribute that arrives and is not mapped, and find its values in the API."""
+    await page.get_by_role("link", name="Attribute mappings").click()
+    await reload_until(page, "td", "costCode")
+    await page.get_by_role("button", name="Map cost_code").click()
+    assert await page.get_by_role("link", name="Edit cost_code").count() == 1
+    users = await backend.get(f"directories/{entra.tenant_url.rpartition('/')[2]}/users")
+    assert {user["custom_attributes"]["cost_code"] for user in users["data"]} >= {"C-Adele"}
+
+
+async def see_what_happened(page: Page) -> None:
+    """Look at the activity, and at the same as a file."""
+    await page.get_by_role("link", name="Activity").click()
+    assert await page.locator(".activity li", has_text="Member added").count() == 3
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="Download as CSV").click()
+    assert (await download.value).suggested_filename == "activity.csv"
 
 
 async def rotate_during_requests(page: Page, entra: Entra) -> None:
@@ -114,6 +157,7 @@ async def test_the_same_works_without_script(browser: Browser, host: Mapping[str
         if await page.locator(".ticks li.done", has_text="First user").count():
             break
     assert await page.locator("#on_demand.done").count() == 1
+    await map_by_click(page, backend, entra)
     await rotate_during_requests(page, entra)
     await page.get_by_role("link", name="Access").click()
     await page.get_by_role("button", name="Revoke the link").click()

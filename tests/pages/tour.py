@@ -12,6 +12,7 @@ from playwright.async_api import Page
 
 SCIM = "application/scim+json"
 USER_URN, GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:core:2.0:Group"
+EXTENSION_URN = "urn:ietf:params:scim:schemas:extension:Contoso:2.0:User"
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
@@ -65,6 +66,7 @@ class Entra:
                 "displayName": name,
                 "active": True,
                 "emails": [{"type": "work", "value": f"{name.lower()}@contoso.example", "primary": True}],
+                EXTENSION_URN: {"costCode": f"C-{name}"},
             }
             self.users.append((await self.answer("POST", "/Users", body))["id"])
 
