@@ -67,12 +67,12 @@ logged_in() {
 read_outputs() {
   local todo="infra/deploy.sh provision $group LOCATION PARAMETERS" names values
   names='functionAppName.value,baseUrl.value,tableServiceUri.value,queueServiceUri.value,vaultUri.value,vaultName.value'
-  names+=',packageAccountName.value,packageContainerName.value'
+  names+=',furtherDataAccounts.value,newDirectoriesIn.value,packageAccountName.value,packageContainerName.value'
   values=$(az deployment group show --resource-group "$group" --name "$DEPLOYMENT" \
     --query "properties.outputs.[$names]" --output tsv) || fail "the group $group has no deployment named $DEPLOYMENT" "$todo"
   {
     read -r app && read -r base_url && read -r table_uri && read -r queue_uri && read -r vault_uri && read -r vault &&
-      read -r package_account && read -r package_container
+      read -r further_accounts && read -r new_in && read -r package_account && read -r package_container
   } <<<"$values" || fail "the deployment $DEPLOYMENT of $group did not end" "$todo"
 }
 
@@ -179,6 +179,7 @@ admin() {
   (
     cd "$project"
     export DataStorage__tableServiceUri=$table_uri DataStorage__queueServiceUri=$queue_uri
+    export SCIM_FURTHER_DATA_ACCOUNTS=$further_accounts SCIM_NEW_DIRECTORIES_IN=$new_in
     export SCIM_SECRET_STORE=$vault_uri SCIM_PUBLIC_BASE_URL=$base_url
     "$python" -m scim.admin "$@"
   )

@@ -1,7 +1,7 @@
 metadata description = 'The directory-sync service: everything it needs in one resource group.'
 targetScope = 'resourceGroup'
 
-import { costlyLogChoice, portalChoice, principal, publishingWorkflow, redundancyName, tagSet } from 'types.bicep'
+import { costlyLogChoice, dataAccount, portalChoice, principal, publishingWorkflow, redundancyName, tagSet } from 'types.bicep'
 
 // Names and places
 
@@ -51,10 +51,13 @@ param portal portalChoice = { name: 'Directory sync', support: '', logo: '', ret
 
 // Storage
 
-@description('How many storage accounts hold directories.')
+@description('How many storage accounts hold directories. Never fewer than before: directories stay where they are.')
 @minValue(1)
 @maxValue(10)
 param dataAccountCount int = 1
+
+@description('The data accounts that new directories are placed in; none for all there are.')
+param newDirectoriesIn dataAccount[] = []
 
 @description('How often, and where, directories are kept.')
 param dataRedundancy redundancyName = 'Standard_LRS'
@@ -136,6 +139,10 @@ var suffix = uniqueString(resourceGroup().id, nameSalt)
 var ending = '${name}-${suffix}'
 var hostAccountName = '${name}host${suffix}'
 var dataAccountNames = [for i in range(1, dataAccountCount): '${name}d${i}${suffix}']
+// By these names the rows of directories know them; the name of the first one is default.
+var furtherDataAccounts = [
+  for i in range(2, dataAccountCount - 1): 'd${i}=https://${name}d${i}${suffix}.table.${environment().suffixes.storage}'
+]
 var vaultName = 'kv-${ending}'
 var componentName = 'appi-${ending}'
 var functionAppName = 'func-${ending}'
@@ -213,8 +220,8 @@ module dataStorage 'modules/storageAccount.bicep' = [
       location: location
       tags: tags
       redundancy: dataRedundancy
-      // The first account has the list of directories and the queue, every account has directories' own rows.
-      tables: i == 0 ? ['resources', 'provisioninglog', 'directories'] : ['resources', 'provisioninglog']
+      // The first account has the rows of directories, their logs and the queue; every account has resources.
+      tables: i == 0 ? ['resources', 'directories', 'provisioninglog'] : ['resources']
       queues: i == 0 ? [relayQueueName, '${relayQueueName}-poison'] : []
       appIdentityId: identity.id
       appPrincipalId: identity.properties.principalId
@@ -270,6 +277,8 @@ module functionApp 'modules/functionApp.bicep' = {
     hostTableServiceUri: hostStorage.outputs.tableServiceUri
     tableServiceUri: dataStorage[0].outputs.tableServiceUri
     queueServiceUri: dataStorage[0].outputs.queueServiceUri
+    furtherDataAccounts: furtherDataAccounts
+    newDirectoriesIn: newDirectoriesIn
     vaultUri: vault.outputs.uri
     publicBaseUrl: publicBaseUrl
     portal: portal
@@ -283,6 +292,7 @@ module functionApp 'modules/functionApp.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     logsToWorkspace: !telemetry || costlyLogs.app
   }
+  dependsOn: [dataStorage]
 }
 
 module publishing 'modules/publisher.bicep' = if (publisher != null) {
@@ -341,6 +351,12 @@ output tableServiceUri string = dataStorage[0].outputs.tableServiceUri
 
 @description('The Queue service of the first data account.')
 output queueServiceUri string = dataStorage[0].outputs.queueServiceUri
+
+@description('The data accounts beside the first, as the service and the command lines are told them; empty for none.')
+output furtherDataAccounts string = join(furtherDataAccounts, ',')
+
+@description('The data accounts that new directories are placed in; empty for all there are.')
+output newDirectoriesIn string = join(newDirectoriesIn, ',')
 
 @description('The Key Vault\'s name.')
 output vaultName string = vaultName

@@ -15,6 +15,10 @@ type principal = {
 type redundancyName = 'Standard_GZRS' | 'Standard_LRS' | 'Standard_RAGZRS' | 'Standard_ZRS'
 
 @export()
+@description('The name by which the rows of directories know a data account.')
+type dataAccount = 'default' | 'd2' | 'd3' | 'd4' | 'd5' | 'd6' | 'd7' | 'd8' | 'd9' | 'd10'
+
+@export()
 @description('Tags by their names.')
 type tagSet = {
   @description('The value of a tag.')

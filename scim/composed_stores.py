@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from scim.settings import Settings
+from scim.directories.placement import DEFAULT_DATA_ACCOUNT
+from scim.resources.errors import StorageUnavailableError
+from scim.settings import FURTHER_ACCOUNTS, Settings
 
 if TYPE_CHECKING:
     from scim.adapters.storage_queue import RelayRequests
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from scim.resources.provisioning_log import ProvisioningLogStore
 
 RESOURCES_TABLE, DIRECTORIES_TABLE, LOG_TABLE = "resources", "directories", "provisioninglog"
+
+_log = logging.getLogger("scim.storage")
 
 
 class Stores:
@@ -50,16 +55,41 @@ class Stores:
 
     @cached_property
     def account(self) -> StorageAccount:
-        """The storage account that holds directories and resources."""
+        """The first data account: it holds the rows of directories, their logs, and resources as others do."""
+        storage = self.settings.storage
+        return self._storage_account(storage.connection_string or storage.table_service_uri)
+
+    @cached_property
+    def further_accounts(self) -> Mapping[str, StorageAccount]:
+        """The data accounts beside the first, by their names."""
+        return {name: self._storage_account(place) for name, place in self.settings.storage.further_accounts.items()}
+
+    @cached_property
+    def accounts(self) -> Mapping[str, StorageAccount]:
+        """All data accounts by their names, the first of them first."""
+        return {DEFAULT_DATA_ACCOUNT: self.account, **self.further_accounts}
+
+    def _storage_account(self, place: str) -> StorageAccount:
         from scim.adapters.tables.client import StorageAccount
 
-        storage = self.settings.storage
         options: dict[str, Any] = {"sdk": self.settings.table_client == "sdk"}
         if self.telemetry is not None:
             options["observe"] = self.telemetry.table
-        if storage.connection_string:
-            return StorageAccount.from_connection_string(storage.connection_string, **options)
-        return StorageAccount(storage.table_service_uri, self.credential, **options)
+        if self.settings.storage.connection_string:
+            return StorageAccount.from_connection_string(place, **options)
+        return StorageAccount(place, self.credential, **options)
+
+    def account_of(self, directory: Directory) -> StorageAccount:
+        """Return the data account that holds a directory's partition.
+
+        :raises StorageUnavailableError: When the settings do not name it; no other one takes its place.
+        """
+        account = self.accounts.get(directory.data_account)
+        if account is None:
+            reason = f"{directory.id} lies in data account {directory.data_account!r}, not named in {FURTHER_ACCOUNTS}"
+            _log.error(reason)
+            raise StorageUnavailableError(reason)
+        return account
 
     @cached_property
     def credential(self) -> Any:
@@ -124,7 +154,7 @@ class Stores:
         from scim.adapters.tables.mapped_attributes import MappedAttributes
         from scim.adapters.tables.partition import Partition
 
-        table = self.account.table(RESOURCES_TABLE)
+        table = self.account_of(directory).table(RESOURCES_TABLE)
         return Partition(table, directory.id, directory.organization_id, MappedAttributes.of(directory))
 
     def resources_of(self, directory: Directory) -> ResourceStore:
@@ -172,5 +202,16 @@ class Stores:
 
     async def prepare_storage(self) -> None:
         """Create the tables where nobody provisioned them: locally and in tests."""
-        for name in (RESOURCES_TABLE, DIRECTORIES_TABLE, LOG_TABLE):
+        for name in (DIRECTORIES_TABLE, LOG_TABLE):
             await self.account.create_table(name)
+        for account in self.accounts.values():
+            await account.create_table(RESOURCES_TABLE)
+
+    def storage_checks(self) -> dict[str, Callable[[], Awaitable[object]]]:
+        """Return for each data account what raises unless it answers."""
+        return {
+            "tables" if name == DEFAULT_DATA_ACCOUNT else f"tables of {name}": partial(
+                account.table(RESOURCES_TABLE).read, "readiness", "readiness"
+            )
+            for name, account in self.accounts.items()
+        }

@@ -9,7 +9,7 @@ import os
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from scim.composed_stores import DIRECTORIES_TABLE, RESOURCES_TABLE, Stores
+from scim.composed_stores import DIRECTORIES_TABLE, Stores
 from scim.service_signals import log_signals
 from scim.settings import Settings
 
@@ -53,6 +53,7 @@ class Application(Stores):
             now=self.now,
             new_id=uuid7_hex,
             ask=self.relay_requests.ask,
+            data_accounts=self.settings.storage.new_directories_in or tuple(self.accounts),
         )
 
     @cached_property
@@ -270,12 +271,8 @@ class Application(Stores):
         """Whether Table Storage and the secret store answer."""
         from scim.readiness import Readiness
 
-        return Readiness(
-            {
-                "tables": lambda: self.account.table(RESOURCES_TABLE).read("readiness", "readiness"),
-                "secrets": lambda: self.secret_store.list_versions("readiness"),
-            }
-        )
+        secrets = {"secrets": lambda: self.secret_store.list_versions("readiness")}
+        return Readiness({**self.storage_checks(), **secrets})
 
     async def close(self) -> None:
         """Finish what is under way and close connections."""
@@ -286,7 +283,8 @@ class Application(Stores):
         if "management" in self.__dict__:
             await self.management.key_uses.close()
         await self.secret_store.close()
-        await self.account.close()
+        for account in self.accounts.values():
+            await account.close()
         if "credential" in self.__dict__:
             await self.credential.close()
 

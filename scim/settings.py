@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+
+from scim.directories.placement import DEFAULT_DATA_ACCOUNT
 
 DATA_STORAGE = "DataStorage"
 TABLE_SERVICE_URI = "DataStorage__tableServiceUri"
 QUEUE_SERVICE_URI = "DataStorage__queueServiceUri"
 CLIENT_ID = "DataStorage__clientId"
+FURTHER_ACCOUNTS = "SCIM_FURTHER_DATA_ACCOUNTS"
+NEW_DIRECTORIES_IN = "SCIM_NEW_DIRECTORIES_IN"
 SECRET_STORE = "SCIM_SECRET_STORE"  # noqa: S105 - the name of a setting
 PUBLIC_BASE_URL = "SCIM_PUBLIC_BASE_URL"
 TABLE_CLIENT = "SCIM_TABLE_CLIENT"
@@ -27,6 +31,8 @@ SETTING_NAMES = (
     TABLE_SERVICE_URI,
     QUEUE_SERVICE_URI,
     CLIENT_ID,
+    FURTHER_ACCOUNTS,
+    NEW_DIRECTORIES_IN,
     SECRET_STORE,
     PUBLIC_BASE_URL,
     TABLE_CLIENT,
@@ -42,6 +48,7 @@ _VAULT_HOSTS = (".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net
 _LOCAL_HOSTS = ("127.0.0.1", "localhost")
 _MAX_PORTAL_NAME = 60
 _MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+")
+_ACCOUNT_NAME = re.compile(r"[a-z0-9]{1,24}")
 _HOST_NAME = re.compile(r"[a-z0-9.-]+")
 _ACCOUNT_PARTS = ("accountname", "tableendpoint", "usedevelopmentstorage")
 
@@ -56,7 +63,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StorageSettings:
-    """How the data account is reached: by a connection string, or by the app's identity at two addresses."""
+    """How the data accounts are reached: by connection strings, or by the app's identity at addresses."""
 
     connection_string: str = field(default="", repr=False)
     """Empty when the identity is used."""
@@ -64,6 +71,10 @@ class StorageSettings:
     queue_service_uri: str = ""
     client_id: str = ""
     """The client id of a user-assigned identity; empty for the system-assigned one."""
+    further_accounts: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The data accounts beside the first by their names, each by a connection string or its Table service's address."""
+    new_directories_in: tuple[str, ...] = ()
+    """The names of the data accounts that new directories are placed in; none for all there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +130,22 @@ class Settings:
 
 
 def _storage(values: Mapping[str, str]) -> StorageSettings:
+    first = _first_account(values)
+    further = _further_accounts(values[FURTHER_ACCOUNTS], first)
+    chosen = tuple(dict.fromkeys(_listed(values[NEW_DIRECTORIES_IN])))
+    if not {DEFAULT_DATA_ACCOUNT, *further}.issuperset(chosen):
+        raise SettingsError(
+            NEW_DIRECTORIES_IN, f"write {DEFAULT_DATA_ACCOUNT} or names of {FURTHER_ACCOUNTS}, with commas between them"
+        )
+    return replace(first, further_accounts=further, new_directories_in=chosen)
+
+
+def _first_account(values: Mapping[str, str]) -> StorageSettings:
     text, table_uri, queue_uri = values[DATA_STORAGE], values[TABLE_SERVICE_URI], values[QUEUE_SERVICE_URI]
     if text and (table_uri or queue_uri):
         raise SettingsError(DATA_STORAGE, f"remove either it or {TABLE_SERVICE_URI} and {QUEUE_SERVICE_URI}")
     if text:
-        return StorageSettings(connection_string=_connection_string(text))
+        return StorageSettings(connection_string=_connection_string(DATA_STORAGE, text))
     if not table_uri and not queue_uri:
         raise SettingsError(
             DATA_STORAGE,
@@ -137,11 +159,33 @@ def _storage(values: Mapping[str, str]) -> StorageSettings:
     )
 
 
-def _connection_string(text: str) -> str:
+def _further_accounts(text: str, first: StorageSettings) -> dict[str, str]:
+    accounts: dict[str, str] = {}
+    for part in _listed(text):
+        name, _, place = part.partition("=")
+        if not _ACCOUNT_NAME.fullmatch(name) or name in (DEFAULT_DATA_ACCOUNT, *accounts):
+            raise SettingsError(
+                FURTHER_ACCOUNTS,
+                "give each account a name of its own, of small letters and digits, such as "
+                f"d2=https://<account>.table.core.windows.net; {DEFAULT_DATA_ACCOUNT} is the name of the first",
+            )
+        accounts[name] = _further_account(place, first)
+    if len({first.connection_string or first.table_service_uri, *accounts.values()}) <= len(accounts):
+        raise SettingsError(FURTHER_ACCOUNTS, "name each account once, and not the first one")
+    return accounts
+
+
+def _further_account(text: str, first: StorageSettings) -> str:
+    if first.connection_string:
+        return _connection_string(FURTHER_ACCOUNTS, text)
+    return _service_uri(FURTHER_ACCOUNTS, text, "d2=https://<account>.table.core.windows.net")
+
+
+def _connection_string(setting: str, text: str) -> str:
     names = {part.partition("=")[0].strip().lower() for part in text.split(";")}
     if names.isdisjoint(_ACCOUNT_PARTS):
         raise SettingsError(
-            DATA_STORAGE, "is no connection string: write AccountName=…;AccountKey=…;… or UseDevelopmentStorage=true"
+            setting, "is no connection string: write AccountName=…;AccountKey=…;… or UseDevelopmentStorage=true"
         )
     return text
 
@@ -212,10 +256,14 @@ def _portal(values: Mapping[str, str]) -> PortalSettings:
         raise SettingsError(
             PORTAL_SUPPORT, "write an e-mail address, or an https address such as https://example.com/help"
         )
-    hosts = tuple(filter(None, (host.strip().lower() for host in values[PORTAL_RETURN_HOSTS].split(","))))
+    hosts = tuple(_listed(values[PORTAL_RETURN_HOSTS].lower()))
     if not all(map(_HOST_NAME.fullmatch, hosts)):
         raise SettingsError(PORTAL_RETURN_HOSTS, "write host names with commas between them, such as app.example.com")
     return PortalSettings(name or PortalSettings().name, support, Path(logo) if logo else None, hosts)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _is_address(text: str, schemes: tuple[str, ...]) -> bool:

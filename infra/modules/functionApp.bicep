@@ -42,6 +42,12 @@ param tableServiceUri string
 @description('The Queue service of the first data account.')
 param queueServiceUri string
 
+@description('The data accounts beside the first, each as its name, an equals sign and its Table service.')
+param furtherDataAccounts string[]
+
+@description('The data accounts that new directories are placed in; none for all there are.')
+param newDirectoriesIn dataAccount[]
+
 @description('The address of the Key Vault.')
 param vaultUri string
 
@@ -78,7 +84,7 @@ param workspaceId string
 @description('Whether the app\'s log goes to the workspace.')
 param logsToWorkspace bool
 
-import { portalChoice, scalingChoice, tagSet } from '../types.bicep'
+import { dataAccount, portalChoice, scalingChoice, tagSet } from '../types.bicep'
 
 var bodyLimit = 4 * 1024 * 1024
 var entraRule = {
@@ -186,6 +192,8 @@ resource settings 'Microsoft.Web/sites/config@2025-03-01' = {
       DataStorage__credential: 'managedidentity'
       DataStorage__clientId: identityClientId
       FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: string(bodyLimit)
+      SCIM_FURTHER_DATA_ACCOUNTS: join(furtherDataAccounts, ',')
+      SCIM_NEW_DIRECTORIES_IN: join(newDirectoriesIn, ',')
       SCIM_SECRET_STORE: vaultUri
       SCIM_PUBLIC_BASE_URL: empty(publicBaseUrl) ? 'https://${app.properties.defaultHostName}' : publicBaseUrl
       SCIM_PORTAL_NAME: portal.name

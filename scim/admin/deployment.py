@@ -9,6 +9,8 @@ from pathlib import Path
 
 from scim.settings import (
     DATA_STORAGE,
+    FURTHER_ACCOUNTS,
+    NEW_DIRECTORIES_IN,
     PUBLIC_BASE_URL,
     QUEUE_SERVICE_URI,
     SECRET_STORE,
@@ -38,6 +40,8 @@ def deployment_settings(
     :raises SettingsError: For the first one that is missing or malformed.
     """
     named: dict[str, str] = dict(_LOCAL) if options.local else {}
+    if options.local or options.account:
+        named |= {FURTHER_ACCOUNTS: "", NEW_DIRECTORIES_IN: ""}  # would be those of another deployment
     if options.account:
         named |= {DATA_STORAGE: "", TABLE_SERVICE_URI: "", QUEUE_SERVICE_URI: ""}
         named[TABLE_SERVICE_URI] = f"https://{options.account}.table.core.windows.net"

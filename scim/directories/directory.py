@@ -14,12 +14,12 @@ from scim.directories.directory_events import DirectoryEvent
 from scim.directories.errors import InvalidValueError
 from scim.directories.mapping_job import MappingJob
 from scim.directories.organization import MAX_NAME_LENGTH, check_text
+from scim.directories.placement import DEFAULT_DATA_ACCOUNT
 
 Provider = Literal["entra_id", "okta", "generic_scim"]
 Status = Literal["active", "disabled", "deleting"]
 
 MAX_MAPPINGS = 200
-DEFAULT_DATA_ACCOUNT = "default"
 SECRET_PREFIX = "scim-token-"  # noqa: S105 - how names of secrets begin
 
 _DIRECTORY_ID = re.compile(r"dir_[0-9a-f]{32}")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from scim.directories.announcement import announce
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import FINGERPRINT_TAG, TokenRecord, new_token, record_of
-from scim.directories.directory import DEFAULT_DATA_ACCOUNT, Directory, DirectoryReference, Provider, Status
+from scim.directories.directory import Directory, DirectoryReference, Provider, Status
 from scim.directories.directory_changes import DirectoryChange, MappingChange, created_event
 from scim.directories.errors import (
     DirectoryNotFoundError,
@@ -23,6 +23,7 @@ from scim.directories.interfaces import DirectoriesPage, DirectoryPage, Director
 from scim.directories.mapping_job import matching_paths
 from scim.directories.organization import MappingsBy, Organization
 from scim.directories.organization_events import OrganizationEvents
+from scim.directories.placement import DEFAULT_DATA_ACCOUNT, place
 from scim.directories.token_changes import activate, check_expiry
 
 ABANDONED_AFTER = timedelta(minutes=15)
@@ -59,14 +60,14 @@ class DirectoryService:
         new_id: Callable[[], str],
         ask: Callable[[str], None] = lambda _directory_id: None,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
-        data_account: str = DEFAULT_DATA_ACCOUNT,
+        data_accounts: Sequence[str] = (DEFAULT_DATA_ACCOUNT,),
     ) -> None:
         """Use these stores, and tell this of what happens.
 
         :param now: The time, in UTC.
         :param new_id: A fresh UUIDv7 as 32 hex digits.
         :param ask: Asks for what a change of mappings leaves to do, and does not wait; the sweep follows in any case.
-        :param data_account: The storage account that new directories are placed in.
+        :param data_accounts: The data accounts that new directories are placed in.
         """
         self._store = store
         self._secrets = secret_store
@@ -75,7 +76,7 @@ class DirectoryService:
         self._new_id = new_id
         self._ask = ask
         self._random_bytes = random_bytes
-        self._data_account = data_account
+        self._data_accounts = data_accounts
 
     async def create_organization(
         self, name: str, external_id: str | None = None, *, creation_id: str | None = None
@@ -286,7 +287,7 @@ class DirectoryService:
             cursor_secret=self._random_bytes(16).hex(),
             tokens=(record_of(token, now),),
             attribute_mappings=mappings,
-            data_account=self._data_account,
+            data_account=place(directory_id, self._data_accounts),
             matching_ready=tuple(sorted(matching_paths(mappings))),
         )
         return token, replace(directory, untold=(created_event(directory, self._new_id()),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -17,8 +17,9 @@ from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
 from scim.composition import Application
 from scim.maintenance.progress import Progress
 from scim.maintenance.results import BackupResult, RestoreResult
+from scim.settings import FURTHER_ACCOUNTS
 
-_FORMAT: Final = "directory-sync rows 1"
+_FORMAT: Final = "directory-sync rows 2"
 _TABLES: Final = (DIRECTORIES_TABLE, RESOURCES_TABLE, LOG_TABLE)
 _NOT_OURS: Final = ("odata.etag", "Timestamp", "Timestamp@odata.type")
 """What the service adds to a row, and makes anew."""
@@ -34,19 +35,25 @@ class CopyFileError(Exception):
 class _Group:
     """Rows of one partition that fit one transaction."""
 
+    account: str
     table: str
     partition: str
     writes: list[Write] = field(default_factory=list)
     characters: int = 0
 
-    def takes(self, table: str, partition: str, characters: int) -> bool:
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where the partition is: the data account, the table, its name."""
+        return self.account, self.table, self.partition
+
+    def takes(self, place: tuple[str, str, str], characters: int) -> bool:
         """Tell whether a further row fits."""
         fits = len(self.writes) < MAX_TRANSACTION_WRITES and self.characters + characters <= _GROUP_CHARACTERS
-        return fits and (self.table, self.partition) == (table, partition)
+        return fits and self.place == place
 
 
 async def backup(application: Application, path: Path, progress: Progress) -> BackupResult:
-    """Write every row of all tables to a new file that only its owner may read.
+    """Write every row of all tables of all data accounts to a new file that only its owner may read.
 
     :raises CopyFileError: When the file exists or cannot be written.
     """
@@ -54,16 +61,22 @@ async def backup(application: Application, path: Path, progress: Progress) -> Ba
     try:
         with _new_file(path) as file:
             _write(file, {"format": _FORMAT})
-            for table in _TABLES:
-                async for entity in application.account.all_rows(table):
-                    kept = {name: value for name, value in entity.items() if name not in _NOT_OURS}
-                    _write(file, {"table": table, "row": kept})
-                    rows[table] += 1
-                    progress("rows copied", rows.total())
+            async for name, table, row in _stored(application):
+                _write(file, {"account": name, "table": table, "row": row})
+                rows[table] += 1
+                progress("rows copied", rows.total())
             _write(file, {"rows": rows.total()})
     except OSError as error:
         raise CopyFileError(f"{path}: {error.strerror or error}") from error
     return BackupResult(str(path), {table: rows[table] for table in _TABLES})
+
+
+async def _stored(application: Application) -> AsyncIterator[tuple[str, str, dict[str, Any]]]:
+    """Yield data account, table and row of everything there is."""
+    for name, account in application.accounts.items():
+        for table in _TABLES if account is application.account else (RESOURCES_TABLE,):
+            async for entity in account.all_rows(table):
+                yield name, table, {key: value for key, value in entity.items() if key not in _NOT_OURS}
 
 
 async def restore(application: Application, path: Path, only: Collection[str], progress: Progress) -> RestoreResult:
@@ -73,21 +86,30 @@ async def restore(application: Application, path: Path, only: Collection[str], p
     since, or a user that was deleted, would come back.
 
     :param only: The partitions to put back; all that have no rows when empty.
-    :raises CopyFileError: When the file is no whole copy. Nothing is written then.
+    :raises CopyFileError: When the file is no whole copy, or an account of it is not named. Nothing is written then.
     """
-    expected = sum(1 for _ in _rows(path))
+    expected = _require_accounts(path, application)
     restored: Counter[str] = Counter()
-    is_open: dict[tuple[str, str], bool] = {}
+    is_open: dict[tuple[str, str, str], bool] = {}
     for group in _groups(path):
-        table, place = application.account.table(group.table), (group.table, group.partition)
-        if place not in is_open:
-            is_open[place] = group.partition in only if only else await _is_empty(table, group.partition)
-        if is_open[place]:
+        table = application.accounts[group.account].table(group.table)
+        if group.place not in is_open:
+            is_open[group.place] = group.partition in only if only else await _is_empty(table, group.partition)
+        if is_open[group.place]:
             restored[group.table] += await _put_back(table, group.partition, group.writes)
             progress("rows put back", restored.total())
-    left_alone = sorted({partition for (_, partition), taken in is_open.items() if not taken and not only})
+    left_alone = sorted({partition for (_, _, partition), taken in is_open.items() if not taken and not only})
     by_table = {table: restored[table] for table in _TABLES}
     return RestoreResult(str(path), by_table, expected - restored.total(), left_alone)
+
+
+def _require_accounts(path: Path, application: Application) -> int:
+    """Return how many rows a copy has, once it is known to be whole and where each of them lay."""
+    rows = Counter(account for (account, _, _), _, _ in _rows(path))
+    for account in rows:
+        if account not in application.accounts:
+            raise CopyFileError(f"{path}: name data account {account!r}, which it has rows of, in {FURTHER_ACCOUNTS}")
+    return rows.total()
 
 
 async def _is_empty(table: Table, partition: str) -> bool:
@@ -113,13 +135,12 @@ async def _put_back(table: Table, partition: str, writes: list[Write]) -> int:
 
 
 def _groups(path: Path) -> Iterator[_Group]:
-    group = _Group("", "")
-    for table, entity, characters in _rows(path):
-        partition = entity["PartitionKey"]
-        if not group.takes(table, partition, characters):
+    group = _Group("", "", "")
+    for place, entity, characters in _rows(path):
+        if not group.takes(place, characters):
             if group.writes:
                 yield group
-            group = _Group(table, partition)
+            group = _Group(*place)
         row = decode_entity(entity)
         group.writes.append(insert(row.key, row.values))
         group.characters += characters
@@ -127,15 +148,16 @@ def _groups(path: Path) -> Iterator[_Group]:
         yield group
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
-    """Yield table, row and length of each line between the first and the last, which tells whether all are there."""
+def _rows(path: Path) -> Iterator[tuple[tuple[str, str, str], dict[str, Any], int]]:
+    """Yield place, row and length of each line between the first and the last, which tells whether all are there."""
     count, last = 0, None
     for number, (line, length) in enumerate(_lines(path)):
         if number == 0 and line.get("format") != _FORMAT:
             raise CopyFileError(f"{path}: this is no copy of rows")
         if "row" in line:
             count += 1
-            yield line["table"], line["row"], length
+            row = line["row"]
+            yield (line["account"], line["table"], row["PartitionKey"]), row, length
         last = line.get("rows")
     if last != count:
         raise CopyFileError(f"{path}: this copy is not whole; its end is missing")

@@ -356,6 +356,9 @@ def test_options_name_a_deployment_in_place_of_the_environment() -> None:
     assert deployed.storage.table_service_uri == "https://contoso.table.core.windows.net"
     assert (deployed.vault_url, deployed.public_base_url) == ("https://contoso-kv.vault.azure.net", BASE_URL)
     plain = Namespace(local=False, account=None, vault=None, base_url=None)
+    others = {**environment, "SCIM_FURTHER_DATA_ACCOUNTS": "d2=AccountName=b", "SCIM_NEW_DIRECTORIES_IN": "d2"}
+    assert deployment_settings(plain, others).storage.new_directories_in == ("d2",)
+    assert deployment_settings(options, others) == deployed
     assert deployment_settings(plain, environment).secret_store_file == Path("secrets.json")
     local = deployment_settings(Namespace(**{**vars(plain), "local": True}), {})
     assert local.storage.connection_string == "UseDevelopmentStorage=true"

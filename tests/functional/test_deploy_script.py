@@ -25,6 +25,8 @@ OUTPUTS = {
     "functionAppName": "func-scim-abc",
     "tableServiceUri": "https://data.table.core.windows.net",
     "queueServiceUri": "https://data.queue.core.windows.net",
+    "furtherDataAccounts": "",
+    "newDirectoriesIn": "",
     "vaultUri": "https://kv-scim-abc.vault.azure.net",
     "vaultName": "kv-scim-abc",
     "packageAccountName": "sthost",
@@ -129,6 +131,7 @@ def stage(tmp_path: Path, app: FakeApp) -> Stage:
     program(
         tmp_path / "bin/python",
         f'if [ "$1" = -c ]; then exec {sys.executable} "$@"; fi\n'
+        'echo "$SCIM_FURTHER_DATA_ACCOUNTS $SCIM_NEW_DIRECTORIES_IN" >"$AZ_STAGE/accounts"\n'
         'echo "$DataStorage__tableServiceUri $SCIM_SECRET_STORE $SCIM_PUBLIC_BASE_URL $*" >>"$AZ_STAGE/admin"\n'
         'case "$*" in *organizations*) echo \'{"id": "org_1"}\' ;; esac',
     )
@@ -265,6 +268,15 @@ def test_a_directory_is_made_with_the_settings_of_the_deployment(stage: Stage) -
         f"{place} organizations create Contoso GmbH --json",
         f"{place} directories create org_1 Entra ID",
     ]
+
+
+def test_a_directory_is_placed_where_the_deployment_says(stage: Stage) -> None:
+    further = {"furtherDataAccounts": "d2=https://b.table.core.windows.net", "newDirectoriesIn": "d2"}
+    answers = {"deployment group show": [(0, outputs(stage.app.base_url, **further))]}
+
+    stage.run("directory", "rg", "Contoso GmbH", "Entra ID", answers=answers)
+
+    assert (stage.folder / "accounts").read_text() == f"{' '.join(further.values())}\n"
 
 
 def test_a_key_is_made_and_another_command_line_is_passed_on(stage: Stage) -> None:
@@ -437,9 +449,9 @@ def commit_of(stage: Stage) -> str:
     return subprocess.run(command, cwd=stage.folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def outputs(base_url: str) -> str:
+def outputs(base_url: str, **others: str) -> str:
     """Return the outputs in the order in which the script asks for them."""
-    named = {**OUTPUTS, "baseUrl": base_url}
+    named = {**OUTPUTS, "baseUrl": base_url, **others}
     asked = re.findall(r"(\w+)\.value", (PROJECT / SCRIPT).read_text(encoding="utf-8"))
     return "".join(f"{named[name]}\n" for name in asked)
 

@@ -70,12 +70,18 @@ def private(bicep_session: BicepTestSession) -> Deployment:
 
 
 @pytest.fixture(scope="session")
+def spread(bicep_session: BicepTestSession) -> Deployment:
+    """Two data accounts, of which new directories are placed in the second."""
+    return predict(bicep_session, INFRA / "variants" / "spread.bicepparam")
+
+
+@pytest.fixture(scope="session")
 def quiet(bicep_session: BicepTestSession) -> Deployment:
     """Everything off that can be."""
     return predict(bicep_session, INFRA / "variants" / "quiet.bicepparam")
 
 
-DEPLOYMENTS = ("development", "production", "operated", "private", "quiet")
+DEPLOYMENTS = ("development", "production", "operated", "private", "quiet", "spread")
 
 
 @pytest.fixture(params=DEPLOYMENTS)

@@ -89,7 +89,7 @@ def test_callers_use_the_default_host_name_or_the_one_that_was_chosen(
 
 
 def test_the_portal_shows_what_was_chosen(operated: Deployment) -> None:
-    settings = {name: value for name, value in operated.settings.items() if name.startswith("SCIM_")}
+    settings = {name: value for name, value in operated.settings.items() if name.startswith("SCIM_PORTAL_")}
 
     chosen = Settings.from_environment({**settings, "SCIM_SECRET_STORE": "file:x", "DataStorage": "AccountName=x"})
 

@@ -115,18 +115,6 @@ def test_the_hosts_account_and_data_accounts_are_apart(development: Deployment) 
     assert development.outputs["packageAccountName"] != development.outputs["dataAccountName"]
 
 
-def test_further_data_accounts_have_the_tables_of_directories_own_rows(operated: Deployment) -> None:
-    tables = operated.of_type("Storage/storageAccounts/tableServices/tables")
-    by_account: dict[str, set[str]] = {}
-    for table in tables:
-        by_account.setdefault(table.name.split("/")[0], set()).add(table.name.split("/")[2])
-
-    first = by_account.pop(str(operated.outputs["dataAccountName"]))
-
-    assert first == {"directories", "resources", "provisioninglog"}
-    assert list(by_account.values()) == [{"resources", "provisioninglog"}] * 2
-
-
 def test_kept_packages_go_after_a_year_and_others_never(development: Deployment) -> None:
     policy = development.only("Storage/storageAccounts/managementPolicies").properties["policy"]
     (rule,) = policy["rules"]

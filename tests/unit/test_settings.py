@@ -115,6 +115,54 @@ def test_both_service_addresses_must_be_https(name: str, text: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_further_data_accounts_are_reached_as_the_first_one_is() -> None:
+    by_identity = {
+        **IDENTITY,
+        "SCIM_FURTHER_DATA_ACCOUNTS": "d2=https://b.table.core.windows.net/, d3=https://c.example",
+    }
+    other = CONNECTION.replace("acct", "other")
+    by_key = {**LEAST, "SCIM_FURTHER_DATA_ACCOUNTS": f"d2={other}", "SCIM_NEW_DIRECTORIES_IN": "d2, default,d2"}
+
+    assert Settings.from_environment(by_identity).storage.further_accounts == {
+        "d2": "https://b.table.core.windows.net",
+        "d3": "https://c.example",
+    }
+    assert Settings.from_environment(by_key).storage.further_accounts == {"d2": other}
+    assert Settings.from_environment(by_key).storage.new_directories_in == ("d2", "default")
+    assert "c2VjcmV0a2V5" not in repr(Settings.from_environment(by_key))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("https://hunter2.example", "give each account a name of its own, of small letters and digits"),
+        ("D2=https://hunter2.example", "give each account a name of its own"),
+        ("default=https://hunter2.example", "give each account a name of its own, .*default is the name of the first$"),
+        ("d2=https://hunter2.example,d2=https://other.example", "give each account a name of its own"),
+        ("d2=http://hunter2.example", "write the https address of the service, such as d2="),
+        (f"d2={CONNECTION}", "write the https address of the service, such as d2="),
+        ("d2=https://hunter2.example,d3=https://hunter2.example", "name each account once, and not the first one"),
+        ("d2=https://acct.table.core.windows.net", "name each account once, and not the first one"),
+    ],
+)
+def test_further_data_accounts_that_make_no_sense_are_refused(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=f"^SCIM_FURTHER_DATA_ACCOUNTS: {message}") as caught:
+        Settings.from_environment({**IDENTITY, "SCIM_FURTHER_DATA_ACCOUNTS": text})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_further_data_account_has_a_key_only_where_the_first_has() -> None:
+    with pytest.raises(SettingsError, match=r"^SCIM_FURTHER_DATA_ACCOUNTS: is no connection string"):
+        Settings.from_environment({**LEAST, "SCIM_FURTHER_DATA_ACCOUNTS": "d2=https://b.table.core.windows.net"})
+
+
+def test_new_directories_are_placed_in_data_accounts_that_there_are() -> None:
+    expected = "^SCIM_NEW_DIRECTORIES_IN: write default or names of SCIM_FURTHER_DATA_ACCOUNTS"
+    with pytest.raises(SettingsError, match=expected) as caught:
+        Settings.from_environment({**LEAST, "SCIM_NEW_DIRECTORIES_IN": "default,hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
 def test_no_secret_is_in_the_repr() -> None:
     assert "c2VjcmV0a2V5" not in repr(Settings.from_environment(LEAST))
 

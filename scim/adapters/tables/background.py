@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -71,22 +73,37 @@ class BackgroundWork:
         A directory that fails does not keep the others waiting: it is logged, and swept again next time.
         """
         signals = ServiceSignals()
-        async for reference in self._references():
+
+        async def sweep(reference: DirectoryReference) -> None:
             signals.directories += 1
             if not await self._attempt("sweep", reference.directory_id, self._sweep_directory(reference, signals)):
                 signals.failures += 1
+
+        await self._for_each_directory(sweep)
         return signals
 
     async def forget_what_is_old(self) -> None:
         """Delete feed rows, log entries, loads and ended links that are older than their retention, of all there is."""
-        async for reference in self._references():
-            name = reference.directory_id
-            await self._attempt("retention of events", name, self._forget_events(reference))
-            await self._attempt("retention of log and loads", name, self._forget_log(reference))
+        await self._for_each_directory(self._forget_in_directory)
         async for organization in self._organizations():
             forgetting = self.organization_feed.forget_old(organization.id)
             await self._attempt("retention of events", organization.id, forgetting)
             await self._attempt("retention of links", organization.id, self.forget_links(organization.id))
+
+    async def _for_each_directory(self, action: Callable[[DirectoryReference], Awaitable[None]]) -> None:
+        """Act on one directory after the other, on the data accounts side by side.
+
+        So one account that does not answer keeps the directories of the others waiting no more than one directory does.
+        """
+        by_account = defaultdict[str, list[DirectoryReference]](list)
+        async for reference in self._references():
+            by_account[reference.data_account].append(reference)
+
+        async def in_turn(references: Iterable[DirectoryReference]) -> None:
+            for reference in references:
+                await action(reference)
+
+        await asyncio.gather(*map(in_turn, by_account.values()))
 
     async def _references(self) -> AsyncIterator[DirectoryReference]:
         continuation: Mapping[str, str] | None = None
@@ -136,6 +153,11 @@ class BackgroundWork:
             await self._catch_up(directory)
             with storage_scope(_SECONDS_IN_SWEEP):
                 await self.proceed_with_mappings(directory)
+
+    async def _forget_in_directory(self, reference: DirectoryReference) -> None:
+        name = reference.directory_id
+        await self._attempt("retention of events", name, self._forget_events(reference))
+        await self._attempt("retention of log and loads", name, self._forget_log(reference))
 
     async def _forget_events(self, reference: DirectoryReference) -> None:
         directory = await self.directories.directory(reference.directory_id)
