@@ -15,7 +15,7 @@ from scim.directories.directory import Directory, Provider, Status
 from scim.directories.errors import DirectoryNotFoundError
 from scim.management.directories import shown, shown_details
 
-_COLUMNS = ("id", "organization_id", "name", "provider", "status", "created_at")
+_COLUMNS = ("id", "organization_id", "name", "provider", "status", "created_at", "data_account")
 _AT_ONCE = 16
 _DIRECTORY = argument("directory", metavar="DIRECTORY", help="its id, dir_…")
 
@@ -63,7 +63,8 @@ async def _create(application: Application, options: Namespace) -> Shown:
 async def _show(application: Application, options: Namespace) -> Shown:
     directory = await application.directories.get_directory(options.directory)
     standing = await application.readings.standing_of(directory)
-    return Shown(shown_details(standing, application.settings.public_base_url).model_dump(mode="json"))
+    details = shown_details(standing, application.settings.public_base_url).model_dump(mode="json")
+    return Shown({**details, "data_account": directory.data_account})
 
 
 async def _enable(application: Application, options: Namespace) -> Shown:
@@ -89,7 +90,9 @@ async def _update(application: Application, options: Namespace) -> Shown:
 
 
 def _entry(application: Application, directory: Directory) -> dict[str, Any]:
-    return shown(directory, application.settings.public_base_url).model_dump(mode="json")
+    """Return a directory as the API tells of it, and where it lies."""
+    told = shown(directory, application.settings.public_base_url).model_dump(mode="json")
+    return {**told, "data_account": directory.data_account}
 
 
 _MAPPINGS = argument("--mappings", metavar="FILE", help="a JSON list of attribute mappings; - reads standard input")

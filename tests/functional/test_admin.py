@@ -113,6 +113,24 @@ def test_an_organization_is_created_found_renamed_and_deleted(run: Run, refused:
     assert run("organizations", "list", "--external-id", "admin-1")["data"] == []
 
 
+def test_a_directory_is_shown_with_the_data_account_that_it_lies_in(
+    run: Run, organization: str, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run("directories", "create", organization, "first")
+    monkeypatch.setenv("SCIM_FURTHER_DATA_ACCOUNTS", "d2=UseDevelopmentStorage=true")
+    monkeypatch.setenv("SCIM_NEW_DIRECTORIES_IN", "d2")
+    second = run("directories", "create", organization, "second")
+    monkeypatch.delenv("SCIM_FURTHER_DATA_ACCOUNTS")
+    monkeypatch.delenv("SCIM_NEW_DIRECTORIES_IN")
+
+    listed = run("directories", "list", organization)["data"]
+
+    assert [(each["id"], each["data_account"]) for each in listed] == [(first["id"], "default"), (second["id"], "d2")]
+    assert run("directories", "show", first["id"])["data_account"] == "default"
+    expected = f"storage does not answer: {second['id']} lies in data account 'd2', not named in SCIM_FURTHER"
+    assert refused("directories", "show", second["id"], code=2).startswith(expected)
+
+
 def test_an_organization_with_directories_is_not_deleted(
     directory: dict[str, Any], refused: Callable[..., str]
 ) -> None:
@@ -261,7 +279,18 @@ def test_what_is_shown_to_people_is_a_table_and_the_secret_once(
 ) -> None:
     assert main(["directories", "list", organization]) == 0
     heading, line = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["ID", "ORGANIZATION", "ID", "NAME", "PROVIDER", "STATUS", "CREATED", "AT"]
+    assert heading.split() == [
+        "ID",
+        "ORGANIZATION",
+        "ID",
+        "NAME",
+        "PROVIDER",
+        "STATUS",
+        "CREATED",
+        "AT",
+        "DATA",
+        "ACCOUNT",
+    ]
     assert heading.index("NAME") == line.index("Entra")
 
     assert main(["tokens", "rotate", directory["id"]]) == 0
