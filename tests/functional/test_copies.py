@@ -31,6 +31,14 @@ def other_azurite() -> Any:
 
 
 @pytest.fixture
+def empty_azurite() -> Any:
+    """An Azurite without any row."""
+    started = start_azurite(location=None)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
 def run(other_azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Run:
     """Runs a command with --json and returns its exit code and its document."""
     use(other_azurite, tmp_path, monkeypatch)
@@ -67,11 +75,11 @@ def copied(path: Path) -> list[str]:
 
 
 def test_a_lost_account_comes_back_as_it_was(
-    run: Run, tmp_path: Path, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, empty_azurite: Azurite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, seeded = run("seed", "--new", "--users", "130", "--groups", "3,120")
     code, saved = run("backup", str(tmp_path / "rows.gz"))
-    use(azurite, tmp_path, monkeypatch)
+    use(empty_azurite, tmp_path, monkeypatch)
 
     restored_code, restored = run("restore", str(tmp_path / "rows.gz"))
     checked_code, checked = run("check", seeded["directory_id"])

@@ -20,6 +20,7 @@ from scim.maintenance.results import SeedResult
 from scim.settings import Settings, StorageSettings
 from tests.fakes.memory_account import RecordedRelayRequests
 from tests.fakes.memory_secrets import MemorySecretStore
+from tests.fakes.recorded_outcomes import RecordedOutcomes
 from tests.fakes.recorded_uses import RecordedUses
 from tests.faults import FaultyTransport
 from tests.service import ScimClient
@@ -58,6 +59,8 @@ async def large(own_azurite: Azurite) -> AsyncIterator[LargeDirectory]:
         secret_store=MemorySecretStore(),
         relay_requests=RecordedRelayRequests(),
         token_uses=RecordedUses(),
+        provisioning_log=RecordedOutcomes(),
+        activity=RecordedOutcomes(),
     )
     result = await seed(application, None, USERS, GROUPS, Progress(sys.stderr))
     yield LargeDirectory(await _client(application, result, transport), USERS, _by_size(result), application)
