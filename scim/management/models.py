@@ -26,13 +26,14 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def _written_out(value: object) -> object:
-    """Refuse digits alone, such as a year, which would be seconds since 1970."""
-    if isinstance(value, str) and not _DATE.match(value):
+    """Refuse numbers, and digits alone such as a year, which would be seconds since 1970."""
+    if not isinstance(value, str) or not _DATE.match(value):
         raise PydanticCustomError("datetime_text", "no date")
     return value
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+# What a validator was given first is no JSON any more, and a strict model would take no text for a time.
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_out), AfterValidator(_in_utc)]
 """A time of a caller, with its offset; used in UTC."""
 
 
