@@ -76,13 +76,17 @@ def _heading(name: str) -> str:
     return name.upper().replace("_", " ")
 
 
+def _named(name: str, value: Any) -> str:
+    return f"{value} {name}" if isinstance(value, int) else f"{name}: {_text(value)}"
+
+
 def _text(value: Any) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{_text(each)} {name.replace('_', ' ')}" for name, each in value.items())
+        return ", ".join(_named(name.replace("_", " "), each) for name, each in value.items())
     if isinstance(value, Iterable) and not isinstance(value, str):
         return ", ".join(map(_text, value)) or "none"
     return str(value)

@@ -26,7 +26,7 @@ def values_reader(path: str, schema: ResourceSchema) -> tuple[ResolvedAttribute,
     """
     node = _parse(path)
     if isinstance(node, ValuePath):
-        return _selected_reader(node, path, schema)
+        return _selected_reader(node, schema)
     if not isinstance(node, AttrPath):
         return None
     resolved = resolve_attribute(schema, node)
@@ -43,11 +43,11 @@ def _parse(path: str) -> object:
         return None
 
 
-def _selected_reader(node: ValuePath, path: str, schema: ResourceSchema) -> tuple[ResolvedAttribute, Read] | None:
+def _selected_reader(node: ValuePath, schema: ResourceSchema) -> tuple[ResolvedAttribute, Read] | None:
     resolved = resolve_attribute(schema, AttrPath(node.attr_path.attr, node.sub_attr, node.attr_path.uri))
     if resolved is None or not resolved.attribute.multi_valued:
         return None
-    matches = compile_entry_filter(node.val_filter, resolved.attribute, path)
+    matches = compile_entry_filter(node.val_filter, resolved.attribute, resolved.attribute.name)
     read = raw_reader(resolved)
 
     def read_selected(document: Document) -> list[Any]:

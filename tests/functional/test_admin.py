@@ -301,6 +301,7 @@ def test_what_is_shown_to_people_is_a_table_and_the_secret_once(
     assert main(["directories", "show", directory["id"]]) == 0
     out = capsys.readouterr().out
     assert "COUNTS              0 users, 0 active users, 0 groups\n" in out
+    assert "HEALTH              state: waiting, reason: No request has arrived yet.\n" in out
     assert "previous" in out
 
     assert main(["mappings", "list", directory["id"]]) == 0

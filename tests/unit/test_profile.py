@@ -106,6 +106,7 @@ def test_a_group_has_its_member_count_and_no_members() -> None:
     [
         ([AttributeMapping("a", "favouriteColour")], "no attribute"),
         ([AttributeMapping("a", f"{ENTERPRISE_URN}:shoeSize")], "no attribute"),
+        ([AttributeMapping("a", 'emails[kind eq "work"].value')], '"emails.kind" is not a sub-attribute of "emails"'),
         ([AttributeMapping("a", "active", "string")], "type boolean"),
         ([AttributeMapping("a", "name")], "sub-attributes"),
         ([AttributeMapping("a", "emails")], "several values"),
