@@ -22,6 +22,8 @@ class Event:
     previous_attributes: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     """``mapping`` where not the resource changed but what its directory maps; then the names are the profile's."""
+    untold: int = 0
+    """How many more members of a new group wait to be told of since this event; for the service alone."""
 
     def as_json(self, operation: Operation, directory_id: str, organization_id: str) -> dict[str, Any]:
         """Return the event as it is stored and sent, with an id of its own and the operation's time."""
@@ -35,4 +37,5 @@ class Event:
         }
         if self.changed:
             event |= {"changed": list(self.changed), "previous_attributes": self.previous_attributes}
-        return {**event, "reason": self.reason} if self.reason else event
+        more = {"reason": self.reason, "untold": self.untold}
+        return event | {name: value for name, value in more.items() if value}

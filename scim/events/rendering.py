@@ -11,6 +11,9 @@ from scim.resources.profile import group_attributes, user_attributes
 
 Document = Mapping[str, Any]
 
+_RENDERED = frozenset({"changed", "previous_attributes", "untold"})
+"""Told in other words, or not at all."""
+
 
 def rendered_event(directory: Directory, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored event with ``data.user`` or ``data.group`` in place of the SCIM resource.
@@ -18,7 +21,7 @@ def rendered_event(directory: Directory, event: Mapping[str, Any]) -> dict[str, 
     ``changed`` and ``previous_attributes`` name attributes of the profile; they are left out where the event was too
     large to keep what they are made of, which ``omitted`` says.
     """
-    rendered = {name: value for name, value in event.items() if name not in ("changed", "previous_attributes")}
+    rendered = {name: value for name, value in event.items() if name not in _RENDERED}
     data = event["data"]
     resource = data.get("resource", data if "id" in data else None)
     if resource is None:

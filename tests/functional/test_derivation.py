@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
-from scim.adapters.tables import keys
+from scim.adapters.tables import keys, large_groups
 from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.repairs import repair_directory
 from scim.adapters.tables.derivation import derive
@@ -123,6 +124,27 @@ async def test_a_large_group_is_derived_in_parts(scim: ScimClient) -> None:
     assert sum(len(related) for _, related in await told(scim, group)) == 130
     assert await check_directory(scim.partition) == []
     assert await derive(scim.partition) == 0
+
+
+async def test_who_leaves_a_large_group_before_being_told_of_leaves_its_count_right(
+    scim: ScimClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_groups, "_EVENTS_PER_ROW", 20)
+    announce, members = large_groups.announce_members, await scim.new_users(60)
+    monkeypatch.setattr(large_groups, "announce_members", AsyncMock())
+    group = (await scim.new_group("Large", members))["id"]
+    await scim.relay()
+    assert await counts(scim, group) == [60]
+
+    told_of, left, returned, deleted = members[0], members[-1], members[-2], members[-3]
+    await scim.patch(f"/Groups/{group}", remove_members(told_of, left, returned))
+    await scim.patch(f"/Groups/{group}", add_members(returned))
+    await scim.delete(f"/Users/{deleted}")
+    await announce(scim.partition, group)
+    await scim.relay()
+
+    assert await counts(scim, group) == [57]
+    assert await check_directory(scim.partition) == []
 
 
 async def test_many_machines_derive_everything_once(scim: ScimClient) -> None:

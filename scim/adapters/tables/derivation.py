@@ -84,7 +84,8 @@ def _events(state: DerivedState, rows: Sequence[Row]) -> Iterator[tuple[int, int
         yield number, 0, None
 
 
-Step = Literal["created", "deleted", "added", "removed"]
+Step = Literal["created", "deleted", "added", "removed"] | int
+"""A number is of members that wait to be told of: they are counted with their group, and may leave before."""
 
 
 @dataclass(slots=True)
@@ -115,6 +116,7 @@ class _Part:
         if "group_id" in data:
             member_id = data.get("user_id") or data["member_group_id"]
             self.steps.append((data["group_id"], "added" if kind.endswith("_added") else "removed"))
+            self.steps.append((data["group_id"], event.get("untold", 0)))
             self._tell(number, index, data["group_id"], HistoryEntry(event["timestamp"], kind, related=[member_id]))
             self._tell(number, index, member_id, HistoryEntry(event["timestamp"], kind, related=[data["group_id"]]))
             return
@@ -122,7 +124,7 @@ class _Part:
         entry = HistoryEntry(event["timestamp"], kind, changed=event.get("changed", ()))
         self._tell(number, index, resource["id"], entry)
         if kind == "group.created":
-            self.steps.append((resource["id"], "created"))
+            self.steps += [(resource["id"], "created"), (resource["id"], event.get("untold", 0))]
         elif kind == "group.deleted":
             self.steps.append((resource["id"], "deleted"))
         # What the mappings changed in a profile is no change of the document.
@@ -179,6 +181,8 @@ def _stepped(count: int | None, step: Step) -> int | None:
             return count + 1
         case "removed":
             return count - 1
+        case untold:
+            return count + untold
 
 
 def _count_write(group_id: str, stored: Mapping[str, Row], count: int | None) -> Iterator[Write]:

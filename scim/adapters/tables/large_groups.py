@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from scim.adapters.tables import keys
@@ -98,7 +99,9 @@ async def _publish(partition: Partition, document: dict[str, Any], operation: Op
             break
         staged, is_all = await _staged_members(partition, group_id, "")
         made_known = begin_operation(after=operation.id)
-        events = [*created_events("Group", document), *membership_events(group_id, staged, ())]
+        (created,) = created_events("Group", document)
+        untold = 0 if is_all else await _count_behind(partition, group_id, staged[-1])
+        events = [replace(created, untold=untold), *membership_events(group_id, staged, ())]
         writes = [
             *group_inserts(document, made_known),
             _progress(mark, staged, is_all=is_all),
@@ -122,6 +125,12 @@ async def _staged_members(partition: Partition, group_id: str, after: str) -> tu
             return staged, False
         staged.append(keys.last_id(row.key))
     return staged, True
+
+
+async def _count_behind(partition: Partition, group_id: str, member_id: str) -> int:
+    """Return how many members of a group have greater ids. One storage request for each 1000."""
+    key_range = f"{keys.membership(group_id, member_id)}!", keys.member_range(group_id)[1]
+    return sum([1 async for _ in partition.rows(key_range, select=("RowKey",))])
 
 
 def _progress(mark: Row, told: Sequence[str], *, is_all: bool) -> Write:
@@ -153,7 +162,8 @@ async def announce_members(partition: Partition, group_id: str) -> None:
         staged, is_all = await _staged_members(partition, group_id, str(mark.values["after"]))
         writes = [_progress(mark, staged, is_all=is_all)]
         if staged:
-            events = outbox_insert(partition, begin_operation(), membership_events(group_id, staged, ()), Tally())
+            told = [replace(event, untold=-1) for event in membership_events(group_id, staged, ())]
+            events = outbox_insert(partition, begin_operation(), told, Tally())
             writes += [merge(version.key, {}, version.etag), events]
         try:
             await partition.commit(writes)
