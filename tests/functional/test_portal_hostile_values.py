@@ -9,7 +9,7 @@ import pytest
 
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.portal.routing import PAGES
-from tests.portal import Browser, open_browser
+from tests.portal import SAME_ORIGIN, Browser, form_token_of, open_browser
 from tests.service import EXTENSION_URN, ScimClient, Service
 
 HOSTILE = (
@@ -23,6 +23,8 @@ HOSTILE = (
     "\u2028",
     '"><img src=x onerror=alert(1)>',
 )
+LEAVING = ("close",)
+"""Forms that end the session."""
 ELEMENTS = re.compile(r"<(script|img|iframe|object|svg)\b[^>]*>", re.IGNORECASE)
 
 
@@ -74,6 +76,28 @@ async def test_a_hostile_value_is_shown_as_text_on_every_page(service: Service, 
         assert value in unescape((await browser.get(paths[name])).html), name
     searched = await browser.get(f"{paths['users']}?q={value}")
     assert ids["user_id"] in searched.html or not value.strip()
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+async def test_a_hostile_value_of_a_form_is_shown_as_text_in_its_answer(service: Service, value: str) -> None:
+    browser = await open_browser(service)
+    ids = await hostile_directory(browser, value)
+    usual = await elements(browser, "")
+    fields = dict.fromkeys(
+        ("name", "path", "type", "resource", "description", "before", "code", "provider", "overlap", "required"), value
+    )
+    known = {"resource": "User", "before": "cost_code", "name": "cost_code", "type": "string"}
+    likely = {**fields, **known, "path": f"{EXTENSION_URN}:other"}
+    token = form_token_of(browser)
+
+    for page in (page for page in PAGES if page.method == "POST" and page.name not in LEAVING):
+        path = re.sub(r"\{(\w+)\}", lambda match: ids.get(match[1], "unknown"), page.path)
+        for sent in (fields, likely):
+            shown = await browser.send("POST", path, {**sent, "form_token": token}, SAME_ORIGIN)
+            assert shown.status < 500, page.name
+            assert page.name != "change_mapping" or sent is fields or value in unescape(shown.html)
+            assert {match[0] for match in ELEMENTS.finditer(shown.html)} <= usual | svg_of(shown.html), page.name
+            assert "49" not in re.findall(r">([^<]*)<", shown.html), page.name
 
 
 async def elements(browser: Browser, path: str) -> set[str]:

@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from playwright.async_api import FloatRect, Page
+
 from scim.local_host.place import PROJECT
 from scim.local_host.started_host import started_host
 from tests.pages.chromium import DESKTOP, PHONE, Theme, chromium, chromium_path, looks
@@ -18,6 +20,10 @@ LOOKS: dict[str, tuple[Theme, dict[str, int]]] = {
     "phone": ("light", PHONE),
     "dark": ("dark", DESKTOP),
 }
+
+
+HIGHEST = 1100
+"""How many pixels of a long page are in its picture."""
 
 
 async def take(folder: Path) -> int:
@@ -33,10 +39,19 @@ async def take(folder: Path) -> int:
                 context = await browser.new_context(**looks(theme, viewport))
                 page = await context.new_page()
                 async for name in tour(page, link["url"]):
-                    await page.screenshot(path=folder / f"portal-{name}-{look}.png", full_page=True)
+                    await _picture(page, folder / f"portal-{name}-{look}.png")
                     taken += 1
                 await context.close()
     return taken
+
+
+async def _picture(page: Page, path: Path) -> None:
+    """Write a picture of a page, of a long one its beginning."""
+    high = await page.evaluate("document.documentElement.scrollHeight")
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(high, HIGHEST)}
+    await page.evaluate("document.activeElement.blur()")
+    await page.screenshot(path=path, full_page=True, clip=clip)
 
 
 if __name__ == "__main__":

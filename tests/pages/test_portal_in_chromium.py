@@ -12,7 +12,7 @@ from axe_playwright_python.async_playwright import Axe  # type: ignore[import-un
 from playwright.async_api import Browser, Page
 
 from tests.pages.chromium import DESKTOP, PHONE, Theme, looks, watched_page
-from tests.pages.tour import PEOPLE, Backend, Entra, configure, tour, until_shown
+from tests.pages.tour import PEOPLE, Backend, Entra, configure, follow, tour, until_shown
 
 pytestmark = pytest.mark.slow
 
@@ -47,11 +47,11 @@ async def test_an_administrator_connects_entra_and_watches_it_arrive(
 
     await page.goto(link["url"])
     assert page.url.endswith("/portal/open")
-    await page.get_by_role("button", name="Open setup").click()
+    await follow(page.get_by_role("button", name="Open setup"))
     entra = await configure(page)
     await page.get_by_role("button", name="Copy Bearer token").click()
     assert await page.evaluate("navigator.clipboard.readText()") == entra.token
-    await page.get_by_role("link", name="Continue with the setup guide").click()
+    await follow(page.get_by_role("link", name="Continue with the setup guide"))
 
     await entra.send("GET", "/Users", token=f"Bearer {entra.token}")
     await page.locator(".trouble", has_text="Remove the word Bearer").wait_for(timeout=15_000)
@@ -60,12 +60,13 @@ async def test_an_administrator_connects_entra_and_watches_it_arrive(
     await page.locator(".trouble.settled", has_text="Settled").wait_for(timeout=15_000)
     await entra.provision(PEOPLE)
     assert await is_ticked(page, "First user") < TICK_SECONDS
+    await page.locator(".health.healthy").wait_for(timeout=15_000)
     await entra.change()
     for step in ("Change of a user", "First group", "Members of a group"):
         assert await is_ticked(page, step) < TICK_SECONDS
     assert await page.locator("#on_demand.done").count() == 1
 
-    await page.get_by_role("link", name="Overview").click()
+    await follow(page.get_by_role("link", name="Overview"))
     figures = await page.locator(".figures dd").all_inner_texts()
     assert figures == ["3", "3", "1"]
     await look_at_people(page)
@@ -73,7 +74,7 @@ async def test_an_administrator_connects_entra_and_watches_it_arrive(
     await see_what_happened(page)
     await rotate_during_requests(page, entra)
     await backend.delete(f"organizations/{organization}/portal-links/{link['id']}")
-    await page.get_by_role("link", name="Access").click()
+    await follow(page.get_by_role("link", name="Access"))
     assert await page.get_by_role("heading", name="Open the portal with your link").count() == 1
     assert watched.wrong == ["Failed to load resource: the server responded with a status of 401 (Unauthorized)"]
     await context.close()
@@ -81,35 +82,35 @@ async def test_an_administrator_connects_entra_and_watches_it_arrive(
 
 async def look_at_people(page: Page) -> None:
     """Go from the users who have access by one of them to the group that they are in."""
-    await page.get_by_role("link", name="Users", exact=True).click()
+    await follow(page.get_by_role("link", name="Users", exact=True))
     assert await page.get_by_role("heading", name="3 users have access").count() == 1
     assert await page.locator("tbody .row-link").all_inner_texts() == list(PEOPLE)
-    await page.get_by_role("link", name="Alex Wilber").click()
+    await follow(page.get_by_role("link", name="Alex Wilber"))
     assert await page.get_by_role("cell", name="alex@contoso.example").count()
-    await page.get_by_role("link", name="Admins").click()
+    await follow(page.get_by_role("link", name="Admins"))
     assert await page.locator("tbody .row-link").all_inner_texts() == list(PEOPLE)
-    await page.get_by_role("link", name="Groups", exact=True).click()
+    await follow(page.get_by_role("link", name="Groups", exact=True))
     await until_shown(page, "3", within="td[data-label=Members]")
     assert await page.locator("tbody .row-link").all_inner_texts() == ["Admins"]
 
 
 async def map_cost_code(page: Page, backend: Backend, entra: Entra) -> None:
     """Map what arrives unmapped by one click, and see its value in the API and on the user's page."""
-    await page.get_by_role("link", name="Attribute mappings").click()
+    await follow(page.get_by_role("link", name="Attribute mappings"))
     await until_shown(page, "costCode")
-    await page.get_by_role("button", name="Map cost_code").click()
+    await follow(page.get_by_role("button", name="Map cost_code"))
     await until_shown(page, "3 of 3 users")
     directory, user = entra.tenant_url.rpartition("/")[2], entra.users[0]
     found = await backend.get(f"directories/{directory}/users/{user}")
     assert found["custom_attributes"] == {"cost_code": "CC-101"}
-    await page.get_by_role("link", name="Users", exact=True).click()
-    await page.get_by_role("link", name=PEOPLE[0]).click()
+    await follow(page.get_by_role("link", name="Users", exact=True))
+    await follow(page.get_by_role("link", name=PEOPLE[0]))
     assert await page.get_by_role("cell", name="CC-101").count() == 1
 
 
 async def see_what_happened(page: Page) -> None:
     """Look at the activity, and at the same as a file."""
-    await page.get_by_role("link", name="Activity").click()
+    await follow(page.get_by_role("link", name="Activity"))
     assert await page.locator(".activity li", has_text="Member added").count() == 3
     async with page.expect_download() as download:
         await page.get_by_role("link", name="Download as CSV").click()
@@ -126,10 +127,10 @@ async def rotate_during_requests(page: Page, entra: Entra) -> None:
             statuses.append(await entra.send("GET", "/Users?count=1"))
 
     going_on = asyncio.create_task(go_on())
-    await page.get_by_role("link", name="Tokens", exact=True).click()
-    await page.get_by_role("button", name="Make a new token").click()
+    await follow(page.get_by_role("link", name="Tokens", exact=True))
+    await follow(page.get_by_role("button", name="Make a new token"))
     new_token = await page.get_by_label("Bearer token").input_value()
-    await page.get_by_role("link", name="Back to the tokens").click()
+    await follow(page.get_by_role("link", name="Back to the tokens"))
     stop.set()
     await going_on
     assert set(statuses) == {200}
@@ -147,9 +148,9 @@ async def test_the_same_works_without_script(browser: Browser, host: Mapping[str
 
     await page.goto(link["url"])
     await page.get_by_label("Link or code").fill(link["url"])
-    await page.get_by_role("button", name="Open setup").click()
+    await follow(page.get_by_role("button", name="Open setup"))
     entra = await configure(page)
-    await page.get_by_role("link", name="Continue with the setup guide").click()
+    await follow(page.get_by_role("link", name="Continue with the setup guide"))
     await entra.test_connection()
     await entra.provision(PEOPLE)
     await entra.change()
@@ -161,9 +162,9 @@ async def test_the_same_works_without_script(browser: Browser, host: Mapping[str
     await look_at_people(page)
     await map_cost_code(page, backend, entra)
     await rotate_during_requests(page, entra)
-    await page.get_by_role("link", name="Access").click()
-    await page.get_by_role("button", name="Revoke the link").click()
-    await page.get_by_role("button", name="Revoke it").click()
+    await follow(page.get_by_role("link", name="Access"))
+    await follow(page.get_by_role("button", name="Revoke the link"))
+    await follow(page.get_by_role("button", name="Revoke it"))
     assert await page.get_by_role("heading", name="Your session has ended").count() == 1
     listed = await backend.get(f"organizations/{organization}/portal-links")
     assert listed["data"][0]["revoked_at"]
@@ -198,7 +199,7 @@ async def test_an_open_page_warns_before_its_session_ends(browser: Browser, back
     page = await context.new_page()
     await page.clock.install()
     await page.goto(link["url"])
-    await page.get_by_role("button", name="Open setup").click()
+    await follow(page.get_by_role("button", name="Open setup"))
     await page.get_by_role("heading", name="SCIM Provisioning").wait_for()
     warning = page.locator("main").get_by_text("Your session ends")
     await page.clock.fast_forward("07:30:00")
@@ -217,10 +218,10 @@ async def test_a_click_in_a_mail_opens_a_session_that_is_there(
     context = await browser.new_context(**looks("light"))
     page = await context.new_page()
     await page.goto(link["url"])
-    await page.get_by_role("button", name="Open setup").click()
+    await follow(page.get_by_role("button", name="Open setup"))
     address = f"{host['base_url']}/portal/access"
     await page.goto(f'data:text/html,<a href="{address}">Look at who has access</a>')
-    await page.get_by_role("link").click()
+    await follow(page.get_by_role("link"))
     await page.get_by_role("heading", name="Access").wait_for(timeout=10_000)
     assert page.url == address
     await context.close()

@@ -9,10 +9,10 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 
-DERIVED_SECONDS = 30.0
-"""What is counted behind the events is there within some seconds; a busy machine takes its time."""
+DERIVED_SECONDS = 20.0
+"""Member counts and coverage follow changes by a queue message and what it starts."""
 PEOPLE = ("Adele Vance", "Alex Wilber", "Diego Siciliani")
 SCIM = "application/scim+json"
 USER_URN, GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:User", "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -106,10 +106,16 @@ class Entra:
             return answer.status, await answer.json(content_type=None) if answer.status != 204 else None
 
 
+async def follow(control: Locator) -> None:
+    """Click on a link or button, and wait for the page that it leads to."""
+    async with control.page.expect_navigation():
+        await control.click()
+
+
 async def configure(page: Page, provider: str = "Microsoft Entra ID") -> Entra:
     """Connect a provider, beginning on the first page, and return one that uses what was shown."""
-    await page.get_by_role("link", name=f"Configure {provider}").click()
-    await page.get_by_role("button", name="Configure").click()
+    await follow(page.get_by_role("link", name=f"Configure {provider}"))
+    await follow(page.get_by_role("button", name="Configure"))
     endpoint, token = page.get_by_label("Endpoint URL"), page.get_by_label("Bearer token")
     return Entra(await endpoint.input_value(), await token.input_value())
 
@@ -119,15 +125,15 @@ async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
     root = portal_url.partition("/open#")[0]
     await page.goto(portal_url)
     yield "open"
-    await page.get_by_role("button", name="Open setup").click()
+    await follow(page.get_by_role("button", name="Open setup"))
     yield "providers"
-    await page.get_by_role("link", name="Configure Microsoft Entra ID").click()
+    await follow(page.get_by_role("link", name="Configure Microsoft Entra ID"))
     yield "configure"
     await page.goto(root)
     entra = await configure(page)
     yield "connected"
     await entra.send("GET", "/Users", token=f"Bearer {entra.token}")
-    await page.get_by_role("link", name="Continue with the setup guide").click()
+    await follow(page.get_by_role("link", name="Continue with the setup guide"))
     await page.locator(".trouble", has_text="Remove the word Bearer").wait_for(timeout=15_000)
     yield "guide-waiting"
     await entra.test_connection()
@@ -138,24 +144,24 @@ async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
     yield "guide"
     await page.goto(f"{page.url}?flow=older&source=extension_0123-4567_costCode")
     yield "guide-older"
-    await page.get_by_role("link", name="Overview").click()
+    await follow(page.get_by_role("link", name="Overview"))
     yield "overview"
     async for name in _attributes(page):
         yield name
     async for name in _people(page):
         yield name
-    await page.get_by_role("link", name="Activity").click()
+    await follow(page.get_by_role("link", name="Activity"))
     yield "activity"
-    await page.get_by_role("link", name="Tokens", exact=True).click()
+    await follow(page.get_by_role("link", name="Tokens", exact=True))
     yield "tokens"
-    await page.get_by_role("button", name="Revoke").click()
+    await follow(page.get_by_role("button", name="Revoke"))
     yield "revoke-token"
-    await page.get_by_role("link", name="Keep it").click()
-    await page.get_by_role("button", name="Make a new token").click()
+    await follow(page.get_by_role("link", name="Keep it"))
+    await follow(page.get_by_role("button", name="Make a new token"))
     yield "new-token"
-    await page.get_by_role("link", name="Access").click()
+    await follow(page.get_by_role("link", name="Access"))
     yield "access"
-    await page.get_by_role("button", name="Revoke the link").first.click()
+    await follow(page.get_by_role("button", name="Revoke the link").first)
     yield "revoke-link"
     await page.goto(f"{root}/nowhere")
     yield "problem"
@@ -163,22 +169,22 @@ async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
 
 async def _attributes(page: Page) -> AsyncIterator[str]:
     """Yield the pages of attribute mappings while the browser is on them."""
-    await page.get_by_role("link", name="Attribute mappings").click()
+    await follow(page.get_by_role("link", name="Attribute mappings"))
     await until_shown(page, "costCode")
     yield "attributes-unmapped"
-    await page.get_by_role("button", name="Map cost_code").click()
+    await follow(page.get_by_role("button", name="Map cost_code"))
     await until_shown(page, "3 of 3 users")
     yield "attributes"
-    await page.get_by_role("link", name="Edit cost_code").click()
+    await follow(page.get_by_role("link", name="Edit cost_code"))
     await page.get_by_label("Name in").fill("cost_centre")
     yield "mapping"
-    await page.get_by_role("button", name="Go on").click()
+    await follow(page.get_by_role("button", name="Go on"))
     yield "change-mapping"
-    await page.get_by_role("link", name="Cancel").click()
+    await follow(page.get_by_role("link", name="Cancel"))
 
 
 async def until_shown(page: Page, text: str, within: str = "main") -> None:
-    """Load a page again until a part of it has a text: what is counted behind the events follows them by some seconds."""
+    """Load a page again until a part of it has a text that some seconds of background work bring."""
     began = time.monotonic()
     while not await page.locator(within, has_text=text).count():
         assert time.monotonic() - began < DERIVED_SECONDS, await page.locator("main").inner_text()
@@ -187,11 +193,11 @@ async def until_shown(page: Page, text: str, within: str = "main") -> None:
 
 async def _people(page: Page) -> AsyncIterator[str]:
     """Yield the pages of users and groups while the browser is on them."""
-    await page.get_by_role("link", name="Users", exact=True).click()
+    await follow(page.get_by_role("link", name="Users", exact=True))
     yield "users"
-    await page.locator("table .row-link").first.click()
+    await follow(page.locator("table .row-link").first)
     yield "user"
-    await page.get_by_role("link", name="Groups", exact=True).click()
+    await follow(page.get_by_role("link", name="Groups", exact=True))
     yield "groups"
-    await page.locator("table .row-link").first.click()
+    await follow(page.locator("table .row-link").first)
     yield "group"

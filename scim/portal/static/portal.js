@@ -70,11 +70,19 @@
     const parsed = new DOMParser().parseFromString(fresh, "text/html").body;
     const before = fragment.querySelector("[data-say]");
     const after = parsed.querySelector("[data-say]");
-    if (after && before?.dataset.say !== after.dataset.say) announce(after.dataset.say);
+    const hasNews = after && before?.dataset.say !== after.dataset.say;
+    if (hasNews) announce(after.dataset.say);
+    const standsAnew = after?.matches(".ticks") && (hasNews || before?.dataset.success !== after.dataset.success);
     fragment.replaceChildren(...parsed.childNodes);
     enhance(fragment);
     settle();
     for (const id of (after?.dataset.done ?? "").split(" ").filter(Boolean)) document.getElementById(id)?.classList.add("done");
+    if (standsAnew) await refreshHealth();
+  };
+  const refreshHealth = async () => {
+    const response = await fetch(location.pathname);
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(".health");
+    if (fresh) document.querySelector(".health").replaceWith(fresh);
   };
   const settle = () => {
     const success = document.querySelector("[data-success]")?.dataset.success;
