@@ -9,6 +9,7 @@ from scim.admin.result import Listed, Shown
 from scim.admin.values import moment
 from scim.composition import Application
 from scim.directories.portal_access import LinkUse
+from scim.directories.times import utc_text
 from scim.settings import PUBLIC_BASE_URL, SettingsError
 
 _ORGANIZATION = argument("organization", metavar="ORGANIZATION", help="its id, org_…")
@@ -21,7 +22,7 @@ async def _create(application: Application, options: Namespace) -> Shown:
     made = await application.portal_access.create_link(
         options.organization, expires_at=options.expires_at, directory_id=options.directory
     )
-    shown = {"id": made.link.id, "url": made.url(base_url), "expires_at": made.link.expires_at.isoformat()}
+    shown = {"id": made.link.id, "url": made.url(base_url), "expires_at": utc_text(made.link.expires_at)}
     return Shown(shown, secret="url")  # noqa: S106 - the name of what is shown
 
 
@@ -35,10 +36,10 @@ def _entry(use: LinkUse) -> dict[str, str | int | None]:
     link = use.link
     return {
         "id": link.id,
-        "created_at": link.created.isoformat(),
-        "expires_at": link.expires_at.isoformat(),
-        "revoked_at": link.revoked_at.isoformat() if link.revoked_at else None,
-        "last_used_at": link.last_used.isoformat() if link.last_used else None,
+        "created_at": utc_text(link.created),
+        "expires_at": utc_text(link.expires_at),
+        "revoked_at": utc_text(link.revoked_at) if link.revoked_at else None,
+        "last_used_at": utc_text(link.last_used) if link.last_used else None,
         "open_sessions": len(use.sessions),
     }
 

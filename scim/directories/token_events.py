@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory
 from scim.directories.organization_events import event_json
+from scim.directories.times import utc_text
 from scim.directories.token_expiry import due_warning, marks_of_warning, warning_mark
 
 TokenEventType = Literal["token.rotated", "token.adopted", "token.expiring", "token.revoked", "token.ended"]
@@ -86,7 +87,7 @@ def _untold(directory: Directory, token: TokenRecord, at: datetime) -> Iterator[
         version=token.version,
         last_four=token.last_four,
     )
-    expiry = token.expires_at.isoformat() if token.expires_at else None
+    expiry = utc_text(token.expires_at) if token.expires_at else None
     if token.origin in _BEGUN and _BEGUN_MARK not in token.told:
         yield about(_BEGUN[token.origin], timestamp=token.created, mark=_BEGUN_MARK, data={"expires_at": expiry})
     days = due_warning(token, at)

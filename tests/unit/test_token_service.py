@@ -668,7 +668,7 @@ async def test_each_change_is_told_once(world: TokenWorld, directory_id: str) ->
     assert world.events.types == ["token.rotated", "token.revoked", "token.ended", "token.adopted"]
     assert world.events.tellings == 4
     (rotated, revoked, ended, _) = world.events.kept.values()
-    assert (rotated.version, rotated.data) == (new.record.version, {"expires_at": "2027-01-03T10:00:00+00:00"})
+    assert (rotated.version, rotated.data) == (new.record.version, {"expires_at": "2027-01-03T10:00:00Z"})
     assert (revoked.version, revoked.data) == (new.record.version, {"reason": "revoked"})
     assert ended.data == {"reason": "replaced"}
     assert all(event.directory_id == directory_id for event in world.events.kept.values())

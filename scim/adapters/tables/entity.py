@@ -6,12 +6,13 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
 from scim.adapters.tables.table import Int64, Row, Value
+from scim.directories.times import utc_text
 
 _TYPE: Final = "@odata.type"
 _text_json = json.JSONEncoder(ensure_ascii=False).encode
@@ -73,11 +74,6 @@ def _encode_bytes(name: str, value: Any) -> str:
 
 def _encode_datetime(name: str, value: Any) -> str:
     return f'"{name}{_TYPE}":"Edm.DateTime","{name}":"{utc_text(value)}"'
-
-
-def utc_text(value: datetime) -> str:
-    """Return a moment as Edm.DateTime: UTC with a ``Z``."""
-    return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 _ENCODERS: Final[dict[type, Callable[[str, Any], str]]] = {
