@@ -20,8 +20,8 @@ TICK_SECONDS = 6.0
 """A refresh is 4 s away at most; what was seen is stored within a second."""
 NEW_TOKEN_SECONDS = 2.0
 """A process that has just read a directory looks for its new token again a second later."""
-EXPECTED_NOISE = "Failed to load resource: the server responded with a status of 404"
-"""The one page of the tour that does not exist."""
+EXPECTED_NOISE = tuple(f"Failed to load resource: the server responded with a status of {code}" for code in (401, 404))
+"""The page of the tour that does not exist, and the one without a session."""
 
 
 async def new_link(backend: Backend) -> tuple[str, dict[str, Any]]:

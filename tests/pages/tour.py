@@ -136,6 +136,8 @@ async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
     await follow(page.get_by_role("link", name="Continue with the setup guide"))
     await page.locator(".trouble", has_text="Remove the word Bearer").wait_for(timeout=15_000)
     yield "guide-waiting"
+    async for name in _nothing_yet(page):
+        yield name
     await entra.test_connection()
     await entra.provision(PEOPLE)
     await entra.change()
@@ -146,12 +148,23 @@ async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
     yield "guide-older"
     await follow(page.get_by_role("link", name="Overview"))
     yield "overview"
+    await page.goto(root)
+    yield "connections"
+    await follow(page.locator(".rows .row-link"))
     async for name in _attributes(page):
         yield name
     async for name in _people(page):
         yield name
     await follow(page.get_by_role("link", name="Activity"))
     yield "activity"
+    async for name in _tokens(page):
+        yield name
+    async for name in _ends(page, root):
+        yield name
+
+
+async def _tokens(page: Page) -> AsyncIterator[str]:
+    """Yield the pages of tokens while the browser is on them."""
     await follow(page.get_by_role("link", name="Tokens", exact=True))
     yield "tokens"
     await follow(page.get_by_role("button", name="Revoke"))
@@ -159,12 +172,29 @@ async def tour(page: Page, portal_url: str) -> AsyncIterator[str]:
     await follow(page.get_by_role("link", name="Keep it"))
     await follow(page.get_by_role("button", name="Make a new token"))
     yield "new-token"
+
+
+async def _ends(page: Page, root: str) -> AsyncIterator[str]:
+    """Yield the pages about links and sessions, and those of who has none."""
     await follow(page.get_by_role("link", name="Access"))
     yield "access"
     await follow(page.get_by_role("button", name="Revoke the link").first)
     yield "revoke-link"
     await page.goto(f"{root}/nowhere")
     yield "problem"
+    await page.goto(f"{root}/access")
+    await follow(page.get_by_role("button", name="End session"))
+    yield "ended"
+    await page.goto(f"{root}/access?again=1")
+    yield "no-session"
+
+
+async def _nothing_yet(page: Page) -> AsyncIterator[str]:
+    """Yield the pages of a directory that nothing has arrived in."""
+    for link in ("Users", "Groups", "Attribute mappings"):
+        await follow(page.get_by_role("link", name=link, exact=True))
+        yield f"{link.split()[0].lower()}-empty"
+    await follow(page.get_by_role("link", name="Setup guide", exact=True))
 
 
 async def _attributes(page: Page) -> AsyncIterator[str]:
@@ -181,6 +211,9 @@ async def _attributes(page: Page) -> AsyncIterator[str]:
     await follow(page.get_by_role("button", name="Go on"))
     yield "change-mapping"
     await follow(page.get_by_role("link", name="Cancel"))
+    await follow(page.get_by_role("link", name="Remove cost_code"))
+    yield "remove-mapping"
+    await follow(page.get_by_role("link", name="Cancel"))
 
 
 async def until_shown(page: Page, text: str, within: str = "main") -> None:
@@ -195,6 +228,10 @@ async def _people(page: Page) -> AsyncIterator[str]:
     """Yield the pages of users and groups while the browser is on them."""
     await follow(page.get_by_role("link", name="Users", exact=True))
     yield "users"
+    await page.get_by_role("textbox").fill("nobody@contoso.example")
+    await follow(page.get_by_role("button", name="Search"))
+    yield "users-not-found"
+    await follow(page.get_by_role("link", name="Show all"))
     await follow(page.locator("table .row-link").first)
     yield "user"
     await follow(page.get_by_role("link", name="Groups", exact=True))
