@@ -125,7 +125,7 @@ param actionGroupIds string[] = []
 @description('Whether a day without a successful request is told. For when a directory is connected.')
 param alertOnSilence bool = false
 
-@description('How much a month may cost before it is told, in the currency of the subscription; 0 for no budget.')
+@description('How much a month may cost before it is told, in the currency of the subscription; 0 for no budget. It needs somebody to tell.')
 @minValue(0)
 param monthlyBudget int = 0
 
@@ -327,7 +327,8 @@ module alertRules 'modules/alerts.bicep' = if (alerts) {
   dependsOn: [functionApp, dataStorage, vault]
 }
 
-module budget 'modules/budget.bicep' = if (monthlyBudget > 0) {
+// Azure takes no budget that tells nobody.
+module budget 'modules/budget.bicep' = if (monthlyBudget > 0 && !(empty(alertEmails) && empty(actionGroupIds))) {
   params: {
     name: 'budget-${ending}'
     amount: monthlyBudget

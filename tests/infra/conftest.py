@@ -42,9 +42,15 @@ def bicep_session(bicep: Path) -> Iterator[BicepTestSession]:
         environment.setenv("SCIM_OPERATOR_ID", OPERATOR_ID)
         environment.setenv("SCIM_OPERATOR_IP", OPERATOR_IP)
         environment.setenv("SCIM_ALERT_EMAIL", "operations@example.com")
-        client = BicepClientFactory().initialize(BicepClientConfiguration(existing_cli_path=str(bicep)))
-    with BicepTestSession(client) as session:
+        session = started(bicep)
+    with session:
         yield session
+
+
+def started(bicep: Path) -> BicepTestSession:
+    """Return a session with a CLI that has the variables of this moment."""
+    client = BicepClientFactory().initialize(BicepClientConfiguration(existing_cli_path=str(bicep)))
+    return BicepTestSession(client)
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from scim.adapters.storage_queue import QUEUE_NAME
 from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
-from tests.infra.bicep import Deployment, names
+from tests.infra.bicep import INFRA, Deployment, names, predict
+from tests.infra.conftest import OPERATOR_ID, started
 
 DEVELOPMENT_TYPES = {
     "Authorization/roleAssignments",
@@ -274,6 +276,22 @@ def test_the_budget_tells_before_and_after_it_is_spent(production: Deployment) -
         ("Actual", 80, ["operations@example.com"]),
         ("Forecasted", 100, ["operations@example.com"]),
     ]
+
+
+@pytest.mark.parametrize("kind", ["Group", "ServicePrincipal"])
+def test_the_operator_may_be_a_group_or_a_program_and_a_budget_that_tells_nobody_is_left_out(
+    bicep: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.delenv("SCIM_ALERT_EMAIL", raising=False)
+    monkeypatch.setenv("SCIM_OPERATOR_ID", OPERATOR_ID)
+    monkeypatch.setenv("SCIM_OPERATOR_TYPE", kind)
+
+    with started(bicep) as session:
+        production = predict(session, INFRA / "production.bicepparam")
+
+    assert not production.of_type("Consumption/budgets")
+    roles = [each.properties for each in production.of_type("Authorization/roleAssignments")]
+    assert {each["principalType"] for each in roles if each["principalId"] == OPERATOR_ID} == {kind}
 
 
 def test_costly_logs_are_off_unless_asked_for(development: Deployment, operated: Deployment) -> None:
