@@ -14,7 +14,7 @@ infra/deploy.sh COMMAND GROUP ...
 
   preview   GROUP LOCATION PARAMETERS   show what provisioning would change
   provision GROUP LOCATION PARAMETERS   create or change everything in Azure; PARAMETERS is a .bicepparam file
-  publish   GROUP                       publish the commit that is checked out, check that it answers, keep its package
+  publish   GROUP                       publish the commit that is checked out, keep its package, check that it answers
   packages  GROUP                       list what was published, newest last
   rollback  GROUP [PACKAGE]             publish a package again; without a name the newest of another commit
   smoke     GROUP                       check that the service answers
@@ -66,14 +66,23 @@ logged_in() {
 # Read what the deployment of the group tells.
 read_outputs() {
   local todo="infra/deploy.sh provision $group LOCATION PARAMETERS" names values
-  names='functionAppName.value,baseUrl.value,tableServiceUri.value,queueServiceUri.value,vaultUri.value,vaultName.value'
+  names='functionAppName.value,baseUrl.value,tableServiceUri.value,queueServiceUri.value,vaultUri.value'
   names+=',furtherDataAccounts.value,newDirectoriesIn.value,packageAccountName.value,packageContainerName.value'
   values=$(az deployment group show --resource-group "$group" --name "$DEPLOYMENT" \
     --query "properties.outputs.[$names]" --output tsv) || fail "the group $group has no deployment named $DEPLOYMENT" "$todo"
   {
-    read -r app && read -r base_url && read -r table_uri && read -r queue_uri && read -r vault_uri && read -r vault &&
+    read -r app && read -r base_url && read -r table_uri && read -r queue_uri && read -r vault_uri &&
       read -r further_accounts && read -r new_in && read -r package_account && read -r package_container
   } <<<"$values" || fail "the deployment $DEPLOYMENT of $group did not end" "$todo"
+}
+
+# Who may not register it may still find it registered.
+register_provider() {
+  local state
+  state=$(az provider show --namespace Microsoft.App --query registrationState --output tsv) || true
+  [ "$state" = Registered ] ||
+    or_stop 'resource provider of Flex Consumption and its network' 'ask for the right to register resource providers' \
+      az provider register --namespace Microsoft.App --wait
 }
 
 # Create the group, and find out who gets the roles that the command lines need.
@@ -84,7 +93,7 @@ prepare_group() {
   fi
   if [ -z "${SCIM_OPERATOR_ID+set}" ]; then
     SCIM_OPERATOR_ID=$(az ad signed-in-user show --query id --output tsv) ||
-      fail 'it cannot be told who is logged in' 'export SCIM_OPERATOR_ID=<object id>, or SCIM_OPERATOR_ID= for no operator'
+      fail 'it cannot be told who is logged in' 'export SCIM_OPERATOR_ID=<object id> SCIM_OPERATOR_TYPE=ServicePrincipal, or SCIM_OPERATOR_ID= for no operator'
   fi
   export SCIM_OPERATOR_ID
 }
@@ -97,8 +106,7 @@ preview() {
 
 provision() {
   prepare_group "$1"
-  or_stop 'resource provider of Flex Consumption and its network' 'ask for the right to register resource providers' \
-    az provider register --namespace Microsoft.App --wait
+  register_provider
   or_stop 'resources; this takes some minutes' \
     "az deployment operation group list --resource-group $group --name $DEPLOYMENT tells which; then repeat the command" \
     az deployment group create --resource-group "$group" --name "$DEPLOYMENT" --parameters "$2" --output none
@@ -109,7 +117,7 @@ provision() {
 # smoke: whether the app loaded, reaches tables and vault, answers SCIM, and lets nobody in without a token.
 smoke() {
   local nobody=/scim/v2/dir_00000000000000000000000000000000
-  local todo="look at the app $app in the portal: Log stream, and Deployment"
+  local todo="look at the app $app in the portal: Log stream, and Deployment; or infra/deploy.sh rollback $group"
   needs curl 'install curl'
   until_done 30 'the app answers' "404 means that its functions did not load: $todo" answers /health 200
   until_done 30 'tables and vault answer' "a new role takes up to ten minutes; then $todo" answers /health/ready 200
@@ -134,21 +142,24 @@ package_blob() {
 packages() { package_blob list --query 'sort([].name)' --output tsv; }
 
 # publish_zip FILE COMMIT: the package is kept under the time of its publication, so that names tell the order.
+# It is kept before it is checked, so that rolling back leads away from one that does not answer.
 publish_zip() {
   until_done 3 "publishing to $app; this takes some minutes" \
     "read the message above; the portal shows the build under Deployment of $app" \
     az functionapp deployment source config-zip --resource-group "$group" --name "$app" \
     --src "$1" --build-remote true --timeout 900 --output none
-  smoke
   until_done 30 'keeping the package' 'the operator needs the role Storage Blob Data Contributor on the packages' \
     package_blob upload --name "$(date -u +%Y%m%dT%H%M%SZ)-$2.zip" --file "$1" --no-progress --output none
+  smoke
   say "published: $2"
 }
 
 publish() {
-  local commit
+  local commit changes
   needs make 'install make'
-  [ -z "$(git -C "$project" status --porcelain)" ] ||
+  needs git 'install git'
+  changes=$(git -C "$project" status --porcelain) || fail "$project is no checkout" 'clone the repository with git'
+  [ -z "$changes" ] ||
     fail 'there are changes that are not committed' 'commit them: a package is named for the commit that it holds'
   commit=$(git -C "$project" rev-parse --short=12 HEAD)
   or_stop 'package' 'read the message above' make --silent -C "$project" package
@@ -185,28 +196,44 @@ admin() {
   )
 }
 
-key() { admin keys create "$1"; }
+# Reads, so that nothing is made by half while the operator's new role does not act yet.
+reach_tables() {
+  until_done 30 'the tables let you in' 'read the message above: your role on them, or the network, keeps you out' keys_listed
+}
+
+keys_listed() { admin keys list >/dev/null; }
+
+key() {
+  reach_tables
+  admin keys create "$1" || fail 'no key was made' 'read the message above and repeat the command'
+}
 
 directory() {
-  local made todo='a new role takes up to ten minutes: read the message above and repeat the command'
-  made=$(admin organizations create "$1" --json) || fail 'no organization was made' "$todo"
+  local made
+  reach_tables
+  made=$(admin organizations create "$1" --json) || fail 'no organization was made' 'read the message above and repeat the command'
   made=$("$python" -c 'import json, sys; print(json.load(sys.stdin)["id"])' <<<"$made")
-  admin directories create "$made" "$2" || fail "no directory was made in $made" "$todo"
+  admin directories create "$made" "$2" || fail "no directory was made in $made" \
+    "read the message above; a new role takes up to ten minutes. Then: infra/deploy.sh admin $group directories create $made '$2'"
 }
 
 delete() {
-  local answer locks lock
+  local answer locks lock vault vaults todo='az group list names the groups that you see' IFS=$'\n'
   printf 'This deletes the group %s with all directories, users, events and tokens. Type its name: ' "$group" >&2
   read -r answer
   [ "$answer" = "$group" ] || fail 'that is not its name' 'nothing was deleted'
-  locks=$(az lock list --resource-group "$group" --query '[].id' --output tsv)
+  say "vaults and locks of $group"
+  vaults=$(az keyvault list --resource-group "$group" --query '[].name' --output tsv) || fail "$group cannot be read" "$todo"
+  locks=$(az lock list --resource-group "$group" --query '[].id' --output tsv) || fail "$group cannot be read" "$todo"
   for lock in $locks; do
     or_stop "lock ${lock##*/}" 'ask for the role Owner on the group' az lock delete --ids "$lock"
   done
   or_stop "group $group; this takes some minutes" 'read the message above and repeat the command' \
     az group delete --name "$group" --yes
-  say "The vault $vault keeps its name until its retention ends, since purge protection cannot be lifted."
-  say "To provision the same group again: az keyvault recover --name $vault, or another value of the parameter nameSalt."
+  for vault in $vaults; do
+    say "The vault $vault keeps its name until its retention ends, since purge protection cannot be lifted."
+    say "To provision the same group again: az keyvault recover --name $vault, or another value of the parameter nameSalt."
+  done
 }
 
 main() {
@@ -221,7 +248,7 @@ main() {
   shift 2
   logged_in
   case $command in
-    preview | provision) ;;
+    preview | provision | delete) ;;
     *) read_outputs ;;
   esac
   "$command" "$@"

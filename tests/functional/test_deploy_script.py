@@ -28,7 +28,6 @@ OUTPUTS = {
     "furtherDataAccounts": "",
     "newDirectoriesIn": "",
     "vaultUri": "https://kv-scim-abc.vault.azure.net",
-    "vaultName": "kv-scim-abc",
     "packageAccountName": "sthost",
     "packageContainerName": "packages",
 }
@@ -133,6 +132,7 @@ def stage(tmp_path: Path, app: FakeApp) -> Stage:
         f'if [ "$1" = -c ]; then exec {sys.executable} "$@"; fi\n'
         'echo "$SCIM_FURTHER_DATA_ACCOUNTS $SCIM_NEW_DIRECTORIES_IN" >"$AZ_STAGE/accounts"\n'
         'echo "$DataStorage__tableServiceUri $SCIM_SECRET_STORE $SCIM_PUBLIC_BASE_URL $*" >>"$AZ_STAGE/admin"\n'
+        'case "$*" in ${REFUSED-none}) exit 1 ;; esac\n'
         'case "$*" in *organizations*) echo \'{"id": "org_1"}\' ;; esac',
     )
     (tmp_path / "Makefile").write_text("package:\n\t@mkdir -p dist && echo zip >dist/functions.zip\n")
@@ -151,10 +151,20 @@ def test_provisioning_creates_the_group_registers_the_provider_and_deploys(stage
         "group exists --name rg",
         "group create --name rg --location westeurope --output none",
         "ad signed-in-user show --query id --output tsv",
+        "provider show --namespace Microsoft.App --query registrationState --output tsv",
         "provider register --namespace Microsoft.App --wait",
         "deployment group create --resource-group rg --name scim --parameters infra/a.bicepparam --output none",
     ]
     assert f"provisioned for {stage.app.base_url}" in ran.err
+
+
+def test_a_provider_that_is_registered_needs_no_right_to_register_it(stage: Stage) -> None:
+    answers: Answers = {"provider show": [(0, "Registered\n")], "provider register": [(1, "")]}
+
+    ran = stage.run("provision", "rg", "westeurope", "infra/a.bicepparam", answers=answers)
+
+    assert ran.code == 0, ran.err
+    assert ["provider", "register"] not in [call[:2] for call in ran.calls]
 
 
 def test_a_group_that_exists_is_left_as_it_is(stage: Stage) -> None:
@@ -173,7 +183,7 @@ def test_who_is_logged_in_gets_the_operators_roles_unless_another_is_named(stage
     assert (stage.folder / "operator").read_text() == "another\n"
 
 
-def test_publishing_builds_publishes_checks_and_then_keeps_the_package(stage: Stage) -> None:
+def test_publishing_builds_publishes_keeps_and_then_checks_the_package(stage: Stage) -> None:
     ran = stage.run("publish", "rg")
 
     assert ran.code == 0, ran.err
@@ -204,13 +214,14 @@ def test_publishing_waits_for_roles_that_do_not_act_yet(stage: Stage) -> None:
     assert [call[2] for call in ran.calls] == ["source", "source", "upload", "upload", "upload"]
 
 
-def test_a_package_that_does_not_answer_is_not_kept(stage: Stage) -> None:
+def test_a_package_that_does_not_answer_is_kept_so_that_rolling_back_leads_away_from_it(stage: Stage) -> None:
     stage.app.statuses[f"{DIRECTORY}/Users"] = 200
 
     ran = stage.run("publish", "rg")
 
     assert ran.code == 1
-    assert [call[2] for call in ran.calls] == ["source"]
+    assert [call[2] for call in ran.calls] == ["source", "upload"]
+    assert "or infra/deploy.sh rollback rg" in ran.err
     assert "/Users answered 200, not 401" in ran.err
     assert "Stopped: nobody gets in without a token: this failed 3 times" in ran.err
 
@@ -222,6 +233,15 @@ def test_what_is_not_committed_is_not_published(stage: Stage) -> None:
 
     assert (ran.code, ran.calls) == (1, [])
     assert "What to do: commit them" in ran.err
+
+
+def test_what_is_no_checkout_is_not_published(stage: Stage) -> None:
+    shutil.rmtree(stage.folder / ".git")
+
+    ran = stage.run("publish", "rg", GIT_CEILING_DIRECTORIES=str(stage.folder.parent))
+
+    assert (ran.code, ran.calls) == (1, [])
+    assert "What to do: clone the repository" in ran.err
 
 
 def test_rolling_back_publishes_the_newest_package_of_another_commit_again(stage: Stage) -> None:
@@ -265,9 +285,25 @@ def test_a_directory_is_made_with_the_settings_of_the_deployment(stage: Stage) -
     assert ran.code == 0, ran.err
     place = f"{OUTPUTS['tableServiceUri']} {OUTPUTS['vaultUri']} {stage.app.base_url} -m scim.admin"
     assert (stage.folder / "admin").read_text().splitlines() == [
+        f"{place} keys list",
         f"{place} organizations create Contoso GmbH --json",
         f"{place} directories create org_1 Entra ID",
     ]
+
+
+def test_a_directory_that_was_not_made_can_be_made_in_the_organization_that_was(stage: Stage) -> None:
+    ran = stage.run("directory", "rg", "Contoso GmbH", "Entra ID", REFUSED="*directories*")
+
+    assert ran.code == 1
+    assert ran.err.endswith("Then: infra/deploy.sh admin rg directories create org_1 'Entra ID'\n")
+
+
+def test_nothing_is_made_until_the_tables_let_the_operator_in(stage: Stage) -> None:
+    ran = stage.run("key", "rg", "backend", REFUSED="*list*")
+
+    assert ran.code == 1
+    assert "Stopped: the tables let you in: this failed 30 times" in ran.err
+    assert "create" not in (stage.folder / "admin").read_text()
 
 
 def test_a_directory_is_placed_where_the_deployment_says(stage: Stage) -> None:
@@ -284,19 +320,28 @@ def test_a_key_is_made_and_another_command_line_is_passed_on(stage: Stage) -> No
     stage.run("admin", "rg", "keys", "revoke", "key_1")
 
     asked = [line.partition("scim.admin ")[2] for line in (stage.folder / "admin").read_text().splitlines()]
-    assert asked == ["keys create backend", "keys revoke key_1"]
+    assert asked == ["keys list", "keys create backend", "keys revoke key_1"]
 
 
 def test_deleting_removes_locks_first_and_tells_of_the_vault(stage: Stage) -> None:
-    ran = stage.run("delete", "rg", typed="rg\n", answers={"lock list": [(0, "/locks/a\n/locks/b\n")]})
+    locks = {"lock list": [(0, "/locks/a\n/locks/b c\n")], "keyvault list": [(0, "kv-scim-abc\n")]}
+
+    ran = stage.run("delete", "rg", typed="rg\n", answers=locks)
 
     assert ran.code == 0, ran.err
-    assert ran.calls[1:] == [
+    assert ran.calls[2:] == [
         ["lock", "delete", "--ids", "/locks/a"],
-        ["lock", "delete", "--ids", "/locks/b"],
+        ["lock", "delete", "--ids", "/locks/b c"],
         ["group", "delete", "--name", "rg", "--yes"],
     ]
     assert "az keyvault recover --name kv-scim-abc" in ran.err
+
+
+def test_what_was_provisioned_by_half_is_deleted_as_well(stage: Stage) -> None:
+    ran = stage.run("delete", "rg", typed="rg\n", answers={"deployment group show": [(1, "")]})
+
+    assert ran.code == 0, ran.err
+    assert ran.calls[-1] == ["group", "delete", "--name", "rg", "--yes"]
 
 
 def test_nothing_is_deleted_when_another_name_is_typed(stage: Stage) -> None:
@@ -314,12 +359,14 @@ def test_nothing_is_deleted_when_another_name_is_typed(stage: Stage) -> None:
         (("publish", "rg"), "functionapp deployment source config-zip"),
         (("publish", "rg"), "storage blob upload"),
         (("rollback", "rg", "a-b.zip"), "storage blob download"),
+        (("delete", "rg"), "keyvault list"),
+        (("delete", "rg"), "lock list"),
         (("delete", "rg"), "lock delete"),
         (("delete", "rg"), "group delete"),
     ],
 )
 def test_the_first_failure_stops_and_says_what_to_do(stage: Stage, command: Sequence[str], failing: str) -> None:
-    ran = stage.run(*command, typed="rg\n", answers={failing: [(1, "")], "lock list": [(0, "/locks/a\n")]})
+    ran = stage.run(*command, typed="rg\n", answers={"lock list": [(0, "/locks/a\n")], failing: [(1, "")]})
 
     assert ran.code == 1
     assert " ".join(ran.every_call[-1]).startswith(failing)
