@@ -51,8 +51,9 @@ class Standing:
     def _disabled(self) -> Health | None:
         if self.directory.status == "active":
             return None
-        why = "is being deleted" if self.directory.status == "deleting" else "is disabled"
-        return Health("disabled", f"The directory {why}: no request is let in.")
+        if self.directory.status == "deleting":
+            return Health("disabled", "The directory is being deleted: no request is let in.")
+        return Health("disabled", "The directory is disabled: no request is let in until the application enables it.")
 
     def _failing(self, now: datetime) -> Health | None:
         last = self.activity.last

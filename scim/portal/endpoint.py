@@ -58,7 +58,10 @@ class PortalEndpoint:
         if visit.key is None and found.method == "GET" and "again" not in visit.web.query:
             return page(visit, "again.html")
         visit = await self._admitted(visit, entry)
-        return await found.answer(visit)
+        try:
+            return await found.answer(visit)
+        except Exception as error:  # noqa: BLE001 - the page of a problem leads back into the directory it is about
+            return problem_page(visit, _problem(error))
 
     async def _admitted(self, visit: Visit, entry: LogEntry) -> Visit:
         """Return the visit with its session, and its directory with its health.
@@ -67,7 +70,7 @@ class PortalEndpoint:
         """
         session = await self.services.access.recognise(visit.key)
         if session is None or visit.key is None:
-            raise no_session()
+            raise no_session(visit.page.method)
         entry.facts["organization_id"] = session.organization_id
         if visit.page.method == "POST":
             require_form_token(visit.form, visit.key)

@@ -24,12 +24,21 @@ from scim.resources.errors import ResourceMissingError, StorageUnavailableError
 class PortalProblem(Exception):  # noqa: N818 - the pages' word, as RFC 9457 has it for programs
     """An answer that is a page about a problem."""
 
-    def __init__(self, status: int, title: str, text: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        text: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        asks_for_link: bool = False,
+    ) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
         self.text = text
         self.headers = headers or {}
+        self.asks_for_link = asks_for_link
 
 
 def not_found() -> PortalProblem:
@@ -39,12 +48,14 @@ def not_found() -> PortalProblem:
     )
 
 
-def no_session() -> PortalProblem:
-    """Return the problem of a visit without an open session."""
+def no_session(method: str = "GET") -> PortalProblem:
+    """Return the problem of a visit without an open session, which for a form says that it did nothing."""
+    saved = "" if method == "GET" else " Nothing was changed: send the form again then."
     return PortalProblem(
         401,
         "Open the portal with your link",
-        "Your session has ended, or there is none in this browser. Open the link that you were sent once more.",
+        f"Your session has ended, or there is none in this browser. Open the link that you were sent once more.{saved}",
+        asks_for_link=True,
     )
 
 
@@ -54,6 +65,7 @@ def no_entry() -> PortalProblem:
         403,
         "This link does not open the portal",
         "It was not copied as a whole, it has expired, or it was revoked. Ask whoever sent it for a new one.",
+        asks_for_link=True,
     )
 
 
@@ -62,6 +74,7 @@ def foreign_form() -> PortalProblem:
     return PortalProblem(
         403,
         "This form did not come from your session",
+        "It was made before the portal was opened once more, or by another site. "
         "Nothing was changed. Go back, load the page again, and repeat what you did.",
     )
 

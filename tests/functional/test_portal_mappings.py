@@ -75,6 +75,18 @@ async def test_before_the_first_user_the_page_says_what_to_do(browser: Browser, 
     assert "nothing yet" in shown.text
 
 
+async def test_what_is_not_counted_yet_is_not_said_to_be_mapped(
+    browser: Browser, client: ScimClient, page: str
+) -> None:
+    await client.new_user("anna", **{EXTENSION_URN: {"shoeSize": "44"}})
+    before = await browser.get(page)
+    await client.relay()
+
+    assert "still being counted: 0 of 1 users so far" in before.text
+    assert "Everything that arrives" not in before.text
+    assert "still being counted" not in (await browser.get(page)).text
+
+
 async def test_what_arrives_is_mapped_by_one_click_and_stands_in_the_api(
     browser: Browser, client: ScimClient, page: str, api: ApiClient
 ) -> None:

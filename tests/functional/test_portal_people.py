@@ -268,7 +268,10 @@ async def test_the_health_stands_on_every_page_of_a_directory(browser: Browser, 
         assert "Waiting No request has arrived yet." in (await browser.get(f"{one}{path}")).text
     await browser.application.directories.set_status(client.directory.id, "disabled")
     for path in paths:
-        assert "Disabled The directory is disabled" in (await browser.get(f"{one}{path}")).text
+        shown = await browser.get(f"{one}{path}")
+        assert (
+            "Disabled The directory is disabled: no request is let in until the application enables it." in shown.text
+        )
 
 
 async def test_full_lists_are_small_pages(browser: Browser, client: ScimClient, one: str) -> None:

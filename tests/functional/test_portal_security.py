@@ -247,3 +247,36 @@ async def test_an_address_takes_its_method_only_and_the_log_names_the_page(
     assert (refused.status, refused.headers["Allow"]) == (405, "GET")
     assert [line["operation"] for line in lines] == ["unknown", "access"]
     assert (lines[1]["event"], lines[1]["organization_id"]) == ("portal_request", browser.organization_id)
+
+
+async def test_a_form_sent_too_late_says_that_nothing_was_changed_and_how_to_go_on(service: Service) -> None:
+    own = await open_browser(service)
+    directory = (await own.configure()).value("endpoint").rpartition("/")[2]
+    form = (await own.get(f"/directories/{directory}/tokens")).form("/tokens")
+    old = own.cookie
+    made = await service.application.portal_access.create_link(own.organization_id)
+    await own.open(made.code)
+
+    of_other_session = await own.submit(form)
+    assert of_other_session.status == 403
+    assert "made before the portal was opened once more" in of_other_session.text
+    assert "Enter a link or code" not in of_other_session.text
+
+    own.cookie = old[:-1] + ("y" if old[-1] == "x" else "x")
+    without_session = await own.submit(form)
+    assert without_session.status == 401
+    assert "Nothing was changed: send the form again then." in without_session.text
+    assert "Enter a link or code" in without_session.text
+    assert "Nothing was changed" not in (await own.get("/access?again=1")).text
+
+
+async def test_the_page_of_a_problem_leads_back_into_its_directory(service: Service) -> None:
+    own, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
+    directory = (await own.configure("Staff")).value("endpoint").rpartition("/")[2]
+    path = f"/directories/{directory}/users/unknown"
+
+    shown = await own.get(path)
+
+    assert (shown.status, "Back to Staff" in shown.text) == (404, True)
+    assert f"/portal/directories/{directory}" in shown.parsed.links
+    assert "Staff" not in (await foreign.get(path)).text

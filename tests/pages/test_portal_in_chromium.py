@@ -225,3 +225,39 @@ async def test_a_click_in_a_mail_opens_a_session_that_is_there(
     await page.get_by_role("heading", name="Access").wait_for(timeout=10_000)
     assert page.url == address
     await context.close()
+
+
+async def test_an_open_guide_goes_on_ticking_after_the_link_was_opened_once_more(
+    browser: Browser, host: Mapping[str, Any], backend: Backend
+) -> None:
+    _, link = await new_link(backend)
+    context = await browser.new_context(**looks("light"))
+    watched = await watched_page(context, host["base_url"])
+    await watched.page.goto(link["url"])
+    await follow(watched.page.get_by_role("button", name="Open setup"))
+    entra = await configure(watched.page)
+    await follow(watched.page.get_by_role("link", name="Continue with the setup guide"))
+    other = await context.new_page()
+    await other.goto(link["url"])
+    await follow(other.get_by_role("button", name="Open setup"))
+
+    await entra.test_connection()
+    await is_ticked(watched.page, "Connection tested")
+    await context.close()
+
+
+async def test_long_names_do_not_make_pages_wider_than_a_phone(
+    browser: Browser, host: Mapping[str, Any], backend: Backend
+) -> None:
+    organization = (await backend.post("organizations", {"name": "O" * 200}))["id"]
+    made = await backend.post(f"organizations/{organization}/directories", {"name": "D" * 200, "provider": "entra_id"})
+    link = await backend.post(f"organizations/{organization}/portal-links", {})
+    context = await browser.new_context(**looks("light", PHONE))
+    page = await context.new_page()
+    await page.goto(link["url"])
+    await follow(page.get_by_role("button", name="Open setup"))
+    one = f"/directories/{made['id']}"
+    for path in ("", "/access", one, *(f"{one}/{tab}" for tab in ("guide", "attributes/new", "activity", "tokens"))):
+        await page.goto(f"{host['base_url']}/portal{path}")
+        assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], path
+    await context.close()

@@ -45,6 +45,7 @@ async def show_attributes(visit: Visit) -> WebResponse:
         candidates=candidates(visit.directory, coverage),
         standard=standard,
         arriving=sum(1 for each in standard if each.count),
+        counted=standard[0].of,
         types=TYPES,
         source_hint=source_hint,
     )

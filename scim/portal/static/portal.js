@@ -62,7 +62,8 @@
   const longest = 30 * 60 * 1000;
   const refresh = async (fragment) => {
     const response = await fetch(fragment.dataset.refresh);
-    if (response.status === 401) { location.reload(); return; }
+    // The session ended, or the link was opened once more: the page itself says so, or gets fragments of the new session.
+    if (response.status === 401 || response.status === 404) { location.reload(); return; }
     if (!response.ok) throw new Error(String(response.status));
     const fresh = await response.text();
     if (fresh === fragment.fresh) return;
