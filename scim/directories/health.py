@@ -57,6 +57,8 @@ class Standing:
 
     def _failing(self, now: datetime) -> Health | None:
         last = self.activity.last
+        if all(token.state == "ended" for token in self.tokens):
+            return Health("failing", "No token is valid: no request is let in until a new one is made and entered.")
         if last.old_token is not None and (last.success is None or last.old_token > last.success):
             return Health("failing", "The identity provider still sends a token that was replaced, revoked or expired.")
         loads = [load for load in self.activity.loads if load.last > now - LOOK_BACK]

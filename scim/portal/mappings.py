@@ -165,9 +165,12 @@ def consequences(before: AttributeMapping, after: AttributeMapping | None, count
     """Return what a change of a mapping, or its removal, does, in sentences."""
     things = "users" if before.resource == "User" else "groups"
     who = f"All {things} that have a value" if count is None else f"{count} {things[:-1] if count == 1 else things}"
+    nobody = f"No {things[:-1]} has a value so far."
     if after is None:
         return [
-            f"{who} no longer {_verb(count, 'have')} {before.name} in the application, which is told of each.",
+            nobody
+            if count == 0
+            else f"{who} no longer {_verb(count, 'have')} {before.name} in the application, which is told of each.",
             "The values are kept as they were sent: adding the mapping again brings them back.",
         ]
     told: dict[Literal["name", "path", "type", "multi_valued", "required", "matching"], str] = {
@@ -180,7 +183,9 @@ def consequences(before: AttributeMapping, after: AttributeMapping | None, count
     }
     changed = [sentence for field, sentence in told.items() if getattr(before, field) != getattr(after, field)]
     if any(getattr(before, field) != getattr(after, field) for field in ("name", "path", "type", "multi_valued")):
-        changed.append(f"{who} may change in the application, which is told of each that does.")
+        changed.append(
+            nobody if count == 0 else f"{who} may change in the application, which is told of each that does."
+        )
     return changed
 
 

@@ -166,6 +166,19 @@ async def test_removing_says_whom_it_concerns_and_adding_again_brings_the_values
     assert (await browser.get(f"{page}/change?resource=User&name=cost_code")).status == 404
 
 
+async def test_a_change_that_concerns_nobody_says_so(browser: Browser, page: str) -> None:
+    form = (await browser.get(f"{page}/change?resource=User&name=cost_code")).form("/change")
+
+    assert "Nothing changes." in (await browser.submit(form)).text
+    assert "Only the description changes." in (await browser.submit(form, description="Of the ERP")).text
+    for shown in (
+        await browser.submit(form, name="code"),
+        await browser.get(page + "/remove?resource=User&name=floor"),
+    ):
+        assert "No user has a value so far." in shown.text
+        assert "0 users" not in shown.text
+
+
 async def test_where_the_application_alone_changes_mappings_the_portal_shows_and_refuses(
     browser: Browser, client: ScimClient, page: str, api: ApiClient
 ) -> None:

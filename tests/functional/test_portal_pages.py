@@ -215,6 +215,19 @@ async def test_revoking_asks_for_a_token_in_use_and_for_the_last_one_and_not_oth
     assert "Make one" in (await browser.get(f"/directories/{client.directory.id}")).text
 
 
+async def test_without_a_valid_token_the_health_says_so_and_a_new_one_needs_no_overlap(browser: Browser) -> None:
+    one = f"/directories/{(await browser.configure()).value('endpoint').rpartition('/')[2]}"
+    asked = await browser.submit((await browser.get(f"{one}/tokens")).form("/revoke"))
+    assert (await browser.submit(asked.form("/revoke"))).status == 303
+
+    shown = await browser.get(f"{one}/tokens")
+    assert "Failing No token is valid" in shown.text
+    assert "stays valid" not in shown.text
+    made = await browser.submit(shown.form("/tokens"))
+    assert (made.status, "stays valid" in made.text) == (201, False)
+    assert "Waiting No request has arrived yet." in (await browser.get(f"{one}/tokens")).text
+
+
 async def test_revoking_a_token_in_use_says_when_it_was_last_used(service: Service, browser: Browser) -> None:
     from scim.adapters.tables.token_rows import TableTokenUses
     from scim.composed_stores import DIRECTORIES_TABLE
