@@ -109,7 +109,7 @@ async def read_activity(visit: Visit, query: ActivityQuery) -> ActivityPage:
     """
     changes, problems = await asyncio.gather(_changes(visit, query), _problems(visit, query))
     page = merged(changes, problems, query)
-    return replace(page, names=await _names(visit, page.entries))
+    return replace(page, names=await _names(visit, page.entries, query.resource_id))
 
 
 async def _changes(visit: Visit, query: ActivityQuery) -> Source:
@@ -167,9 +167,10 @@ def merged(changes: Source, problems: Source, query: ActivityQuery) -> ActivityP
     return ActivityPage(shown, after if is_more else "")
 
 
-async def _names(visit: Visit, entries: Sequence[ActivityEntry]) -> Mapping[str, str]:
+async def _names(visit: Visit, entries: Sequence[ActivityEntry], about: str) -> Mapping[str, str]:
     known = {entry.resource_id: entry.name for entry in entries[::-1] if entry.name}
-    asked = {each for entry in entries for each in (entry.resource_id, *entry.related) if each} - known.keys()
+    concerned = {about, *(each for entry in entries for each in (entry.resource_id, *entry.related))}
+    asked = concerned - {""} - known.keys()
     kinds: tuple[ResourceName, ...] = ("User", "Group")
     found = await asyncio.gather(
         *(visit.reading.named(kind, sorted(each for each in asked if resource_name_of(each) == kind)) for kind in kinds)

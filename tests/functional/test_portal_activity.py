@@ -195,6 +195,19 @@ async def test_a_user_leads_to_its_history_and_a_deleted_one_is_named_without_a_
     assert lines(await browser.get(f"{page}?resource={anna}")) == ["User deleted", "User created"]
 
 
+async def test_a_history_that_is_not_written_yet_names_the_user_and_says_that_it_follows(
+    browser: Browser, client: ScimClient, page: str
+) -> None:
+    anna = (await client.new_user("anna", displayName="Anna Adams"))["id"]
+
+    before = await browser.get(f"{page}?resource={anna}")
+    await client.relay()
+
+    assert "What happened to Anna Adams" in before.text
+    assert "a history follows changes by some seconds" in before.text
+    assert lines(await browser.get(f"{page}?resource={anna}")) == ["User created"]
+
+
 async def test_the_file_has_what_the_page_shows_and_no_cell_is_a_formula(
     browser: Browser, client: ScimClient, page: str
 ) -> None:
