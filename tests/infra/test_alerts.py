@@ -44,6 +44,12 @@ def test_silence_is_told_only_when_asked_for(development: Deployment, operated: 
     }
 
 
+def test_an_answer_that_needs_no_token_does_not_break_the_silence(operated: Deployment) -> None:
+    (silence,) = [rule for rule in rules(operated) if base_name(rule) == "silence"]
+
+    assert "isnotempty(directory)" in silence.properties["criteria"]["allOf"][0]["query"]
+
+
 def test_tables_of_every_data_account_are_watched(operated: Deployment) -> None:
     watched = {scope for rule in rules(operated) for scope in rule.properties["scopes"] if "tableServices" in scope}
 
