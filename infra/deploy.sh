@@ -98,18 +98,30 @@ prepare_group() {
   export SCIM_OPERATOR_ID
 }
 
+# Make the arguments for a parameter file: a budget keeps the month in which it began, since Azure changes none.
+choose_parameters() {
+  local begun
+  begun=$(az consumption budget list --resource-group "$group" --output tsv \
+    --query "[?starts_with(name, 'budget-')].timePeriod.startDate | [:1]") ||
+    say "the budgets of $group cannot be read; provisioning stops at one that began earlier"
+  parameters=(--parameters "$1")
+  [ -z "$begun" ] || parameters+=(--parameters "budgetStart=${begun%%T*}")
+}
+
 preview() {
   prepare_group "$1"
+  choose_parameters "$2"
   or_stop 'what would change' 'read the message above; the parameter file says what it takes' \
-    az deployment group what-if --resource-group "$group" --name "$DEPLOYMENT" --parameters "$2"
+    az deployment group what-if --resource-group "$group" --name "$DEPLOYMENT" "${parameters[@]}"
 }
 
 provision() {
   prepare_group "$1"
   register_provider
+  choose_parameters "$2"
   or_stop 'resources; this takes some minutes' \
     "az deployment operation group list --resource-group $group --name $DEPLOYMENT tells which; then repeat the command" \
-    az deployment group create --resource-group "$group" --name "$DEPLOYMENT" --parameters "$2" --output none
+    az deployment group create --resource-group "$group" --name "$DEPLOYMENT" "${parameters[@]}" --output none
   read_outputs
   say "provisioned for $base_url"
 }

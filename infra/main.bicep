@@ -129,7 +129,7 @@ param alertOnSilence bool = false
 @minValue(0)
 param monthlyBudget int = 0
 
-@description('The first day of the month in which the budget begins.')
+@description('The first day of the month in which the budget begins. Azure lets nobody change it.')
 param budgetStart string = utcNow('yyyy-MM-01')
 
 @description('Whether locks keep data accounts and vault from being deleted.')

@@ -31,6 +31,7 @@ OUTPUTS = {
     "packageAccountName": "sthost",
     "packageContainerName": "packages",
 }
+BUDGETS = ["consumption", "budget", "list", "--resource-group", "rg", "--output", "tsv"]
 BLOBS = ["--account-name", "sthost", "--container-name", "packages", "--auth-mode", "login"]
 PACKAGES = "20260101T000000Z-aaaaaaaaaaaa.zip\n20260102T000000Z-bbbbbbbbbbbb.zip\n20260103T000000Z-bbbbbbbbbbbb.zip\n"
 LOCK = (
@@ -153,9 +154,31 @@ def test_provisioning_creates_the_group_registers_the_provider_and_deploys(stage
         "ad signed-in-user show --query id --output tsv",
         "provider show --namespace Microsoft.App --query registrationState --output tsv",
         "provider register --namespace Microsoft.App --wait",
+        shlex.join([*BUDGETS, "--query", "[?starts_with(name, 'budget-')].timePeriod.startDate | [:1]"]),
         "deployment group create --resource-group rg --name scim --parameters infra/a.bicepparam --output none",
     ]
     assert f"provisioned for {stage.app.base_url}" in ran.err
+
+
+@pytest.mark.parametrize("command", ["preview", "provision"])
+def test_a_budget_keeps_the_month_in_which_it_began(stage: Stage, command: str) -> None:
+    began: Answers = {"consumption budget list": [(0, "2026-01-01T00:00:00Z\n")]}
+
+    ran = stage.run(command, "rg", "westeurope", "a b.bicepparam", answers=began)
+
+    assert ran.code == 0, ran.err
+    assert (
+        shlex.join(ran.calls[-1])
+        .partition("--parameters")[2]
+        .startswith(" 'a b.bicepparam' --parameters budgetStart=2026-01-01")
+    )
+
+
+def test_budgets_that_cannot_be_read_do_not_stop_who_has_none(stage: Stage) -> None:
+    ran = stage.run("provision", "rg", "x", "a", answers={"consumption budget list": [(1, "")]})
+
+    assert ran.code == 0, ran.err
+    assert "the budgets of rg cannot be read" in ran.err
 
 
 def test_a_provider_that_is_registered_needs_no_right_to_register_it(stage: Stage) -> None:
@@ -170,7 +193,12 @@ def test_a_provider_that_is_registered_needs_no_right_to_register_it(stage: Stag
 def test_a_group_that_exists_is_left_as_it_is(stage: Stage) -> None:
     ran = stage.run("preview", "rg", "westeurope", "infra/a.bicepparam")
 
-    assert [call[:2] for call in ran.calls] == [["group", "exists"], ["ad", "signed-in-user"], ["deployment", "group"]]
+    assert [call[:2] for call in ran.calls] == [
+        ["group", "exists"],
+        ["ad", "signed-in-user"],
+        ["consumption", "budget"],
+        ["deployment", "group"],
+    ]
 
 
 def test_who_is_logged_in_gets_the_operators_roles_unless_another_is_named(stage: Stage) -> None:
