@@ -5,7 +5,7 @@ import { costlyLogChoice, dataAccount, portalChoice, principal, publishingWorkfl
 
 // Names and places
 
-@description('What the names of all resources begin or end with.')
+@description('What the names of all resources begin or end with: lower-case letters and digits.')
 @minLength(3)
 @maxLength(7)
 param name string = 'scim'
