@@ -15,3 +15,11 @@ def azurite() -> Iterator[Azurite]:
     started = start_azurite(location=None)
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="module")
+def own_azurite() -> Iterator[Azurite]:
+    """An Azurite of one module's tests, which read everything that is in it or leave behind what breaks others."""
+    started = start_azurite(location=None)
+    yield started
+    started.stop()

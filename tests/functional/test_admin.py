@@ -32,10 +32,10 @@ BASE_URL = "https://scim.example.com"
 
 
 @pytest.fixture
-def environment(azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def environment(own_azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings under which the commands run, set in this process; the tables are there."""
     settings = {
-        "DataStorage": azurite.connection_string,
+        "DataStorage": own_azurite.connection_string,
         "SCIM_SECRET_STORE": f"file:{tmp_path}/secrets.json",
         "SCIM_PUBLIC_BASE_URL": BASE_URL,
     }

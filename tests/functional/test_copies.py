@@ -22,14 +22,6 @@ from scim.settings import Settings
 Run = Callable[..., tuple[int, dict[str, Any]]]
 
 
-@pytest.fixture(scope="module")
-def other_azurite() -> Any:
-    """An Azurite of these tests alone: they copy everything that is in it."""
-    started = start_azurite(location=None)
-    yield started
-    started.stop()
-
-
 @pytest.fixture
 def empty_azurite() -> Any:
     """An Azurite without any row."""
@@ -39,9 +31,9 @@ def empty_azurite() -> Any:
 
 
 @pytest.fixture
-def run(other_azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Run:
+def run(own_azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Run:
     """Runs a command with --json and returns its exit code and its document."""
-    use(other_azurite, tmp_path, monkeypatch)
+    use(own_azurite, tmp_path, monkeypatch)
 
     def run(*arguments: str) -> tuple[int, dict[str, Any]]:
         code = main([*arguments, "--json"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from scim.adapters.telemetry.instruments import Instruments
 from scim.adapters.telemetry.telemetry import Telemetry
 from scim.composition import Application
 from scim.directories.errors import SecretStoreUnavailableError
-from scim.local_host.azurite import Azurite, start_azurite
+from scim.local_host.azurite import Azurite
 from scim.local_host.place import PROJECT
 from scim.settings import Settings, StorageSettings
 from tests.fakes.memory_account import RecordedRelayRequests
@@ -58,27 +58,19 @@ class Received:
         }
 
 
-@pytest.fixture(scope="module")
-def azurite() -> Iterator[Azurite]:
-    """An Azurite of these tests alone: a sweep tells of every directory that it finds."""
-    started = start_azurite(location=None)
-    yield started
-    started.stop()
-
-
 @pytest.fixture
 def received() -> Received:
     return Received(InMemorySpanExporter(), InMemoryMetricReader())
 
 
 @pytest.fixture
-async def application(azurite: Azurite, received: Received) -> AsyncIterator[Application]:
+async def application(own_azurite: Azurite, received: Received) -> AsyncIterator[Application]:
     tracers = TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(received.exporter))
     meters = MeterProvider([received.reader], shutdown_on_exit=False)
     telemetry = Telemetry(Instruments(tracers, meters))
     running = Application(
-        Settings(StorageSettings(azurite.connection_string), None, telemetry=True),
+        Settings(StorageSettings(own_azurite.connection_string), None, telemetry=True),
         telemetry=telemetry,
         secret_store=telemetry.secret_store(MemorySecretStore()),
         relay_requests=RecordedRelayRequests(),
@@ -207,11 +199,15 @@ async def test_a_span_below_the_hosts_has_its_trace(scim: ScimClient, received: 
 
 
 async def test_a_sweep_shows_the_oldest_event_the_failures_and_the_poison_queue(
-    application: Application, scim: ScimClient, received: Received, azurite: Azurite, caplog: pytest.LogCaptureFixture
+    application: Application,
+    scim: ScimClient,
+    received: Received,
+    own_azurite: Azurite,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     await scim.new_user("anna")
     caplog.set_level("INFO", "scim.signals")
-    await leave_poison(azurite.connection_string)
+    await leave_poison(own_azurite.connection_string)
 
     await application.sweep()
 
