@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scim.portal.guide import guide
-from scim.portal.lists import LIMITS, PAGE_SIZE, shown_list
-from scim.portal.pages.users import read_resource
+from scim.portal.lists import PAGE_SIZE
+from scim.portal.pages.users import list_page, read_resource
 from scim.portal.rendering import page
 from scim.portal.shown_attributes import custom_attributes
 from scim.portal.times import stored_time
@@ -18,14 +18,7 @@ from scim.web import WebResponse
 
 async def show_groups(visit: Visit) -> WebResponse:
     """Return a page of the list, or what a search finds. 2 storage requests and those of admission; a search 5."""
-    return page(
-        visit,
-        "groups.html",
-        provider=guide().of(visit.directory.provider),
-        standing=visit.standing,
-        listed=await shown_list(visit, "Group"),
-        limit=LIMITS["Group"],
-    )
+    return await list_page(visit, "Group", "groups.html")
 
 
 async def show_group(visit: Visit) -> WebResponse:

@@ -19,13 +19,18 @@ MAX_GROUPS = 20
 
 async def show_users(visit: Visit) -> WebResponse:
     """Return a page of the list, or what a search finds. 2 storage requests and those of admission; a search 5."""
+    return await list_page(visit, "User", "users.html")
+
+
+async def list_page(visit: Visit, name: ResourceName, template: str) -> WebResponse:
+    """Return a page of the list of a type, or what a search finds."""
     return page(
         visit,
-        "users.html",
+        template,
         provider=guide().of(visit.directory.provider),
         standing=visit.standing,
-        listed=await shown_list(visit, "User"),
-        limit=LIMITS["User"],
+        listed=await shown_list(visit, name),
+        limit=LIMITS[name],
     )
 
 
