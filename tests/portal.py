@@ -13,7 +13,7 @@ import pytest
 from scim.composition import Application
 from scim.directories.portal_access import SessionKey
 from scim.web import WebRequest
-from tests.service import ORIGIN, Meter, Service
+from tests.service import ORIGIN, Meter, ScimClient, Service
 
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 
@@ -150,6 +150,16 @@ class Browser:
         """Make a directory, and return the page that shows its endpoint and token."""
         shown = await self.get(f"/providers/{provider}")
         return await self.submit(shown.form("/directories"), name=name)
+
+    async def connect(self) -> ScimClient:
+        """Make a directory, and return the identity provider that uses what Configure showed."""
+        return await self.client_of(await self.configure())
+
+    async def client_of(self, shown: Shown) -> ScimClient:
+        """Return what an identity provider does with the endpoint and the token of a page."""
+        directory_id = shown.value("endpoint").rpartition("/")[2]
+        directory = await self.application.directories.get_directory(directory_id)
+        return ScimClient(self.application, directory, shown.value("token"), self.meter)
 
 
 def form_token_of(browser: Browser) -> str:

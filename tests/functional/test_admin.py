@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import os
@@ -19,11 +18,11 @@ import pytest
 from scim.admin.command_line import COMMANDS, main
 from scim.admin.deployment import deployment_settings
 from scim.admin.values import moment, span
-from scim.composition import Application
 from scim.directories.directory import secret_name_of
 from scim.local_host.azurite import Azurite
-from scim.settings import Settings, SettingsError
+from scim.settings import SettingsError
 from tests.documents import document
+from tests.environment import in_application
 
 Run = Callable[..., Any]
 URN = "urn:ietf:params:scim:schemas:extension:Acme:2.0:User"
@@ -81,19 +80,6 @@ def organization(run: Run) -> str:
 def directory(run: Run, organization: str) -> dict[str, Any]:
     made: dict[str, Any] = run("directories", "create", organization, "Entra")
     return made
-
-
-def in_application(action: Callable[[Application], Any]) -> Any:
-    """Return what an action does with the application of the environment."""
-
-    async def act() -> Any:
-        application = Application(Settings.from_environment(os.environ))
-        try:
-            return await action(application)
-        finally:
-            await application.close()
-
-    return asyncio.run(act())
 
 
 def test_an_organization_is_created_found_renamed_and_deleted(run: Run, refused: Callable[..., str]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +15,7 @@ from scim.adapters.tables.table import Int64, Value, delete, insert, merge
 from scim.composition import Application
 from scim.local_host.azurite import Azurite, start_azurite
 from scim.maintenance.command_line import main
-from scim.settings import Settings
+from tests.environment import in_application
 
 Run = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -45,20 +43,7 @@ def run(own_azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
 def use(azurite: Azurite, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DataStorage", azurite.connection_string)
     monkeypatch.setenv("SCIM_SECRET_STORE", f"file:{folder}/secrets.json")
-    with_application(lambda application: application.prepare_storage())
-
-
-def with_application(action: Callable[[Application], Any]) -> Any:
-    """Return what an action does with the application of the environment."""
-
-    async def act() -> Any:
-        application = Application(Settings.from_environment(os.environ))
-        try:
-            return await action(application)
-        finally:
-            await application.close()
-
-    return asyncio.run(act())
+    in_application(lambda application: application.prepare_storage())
 
 
 def copied(path: Path) -> list[str]:
@@ -103,12 +88,12 @@ def test_a_partition_that_has_gone_on_is_left_alone_unless_it_is_named(run: Run,
         table = application.account.table("provisioninglog")
         await table.commit("p", [delete("k007"), delete("k070"), merge("k050", {"text": "new"})])
 
-    with_application(prepare)
+    in_application(prepare)
     run("backup", str(tmp_path / "rows.gz"))
-    with_application(go_on)
+    in_application(go_on)
 
     _, careful = run("restore", str(tmp_path / "rows.gz"))
-    left = with_application(texts)
+    left = in_application(texts)
     _, filled = run("restore", str(tmp_path / "rows.gz"), "--only", "p")
 
     assert careful["restored"]["provisioninglog"] == 0
@@ -116,7 +101,7 @@ def test_a_partition_that_has_gone_on_is_left_alone_unless_it_is_named(run: Run,
     assert left == [None, ("new", 50), None]
     assert filled["restored"]["provisioninglog"] == 2
     assert filled["left_alone"] == []
-    assert with_application(texts) == [("old \u2028 ä", 7), ("new", 50), ("old \u2028 ä", 70)]
+    assert in_application(texts) == [("old \u2028 ä", 7), ("new", 50), ("old \u2028 ä", 70)]
 
 
 async def texts(application: Application) -> list[Any]:
@@ -142,12 +127,12 @@ def test_every_type_of_a_value_comes_back_as_it_was(run: Run, tmp_path: Path) ->
         row = await application.account.table("provisioninglog").read("types", "k")
         return row and row.values
 
-    with_application(write)
+    in_application(write)
     run("backup", str(tmp_path / "rows.gz"))
-    with_application(remove)
+    in_application(remove)
     run("restore", str(tmp_path / "rows.gz"))
 
-    found = with_application(read)
+    found = in_application(read)
     assert found == values
     assert {name: type(value) for name, value in found.items()} == {name: type(value) for name, value in values.items()}
 

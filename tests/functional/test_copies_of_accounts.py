@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,8 @@ import pytest
 from scim.composed_stores import RESOURCES_TABLE
 from scim.composition import Application
 from scim.maintenance.command_line import main
-from scim.settings import Settings
 from tests.azurite_accounts import azurite_accounts
+from tests.environment import in_application
 
 __all__ = ["azurite_accounts"]
 
@@ -38,20 +36,7 @@ def run(azurite_accounts: Sequence[str], tmp_path: Path, monkeypatch: pytest.Mon
 def use(monkeypatch: pytest.MonkeyPatch, first: str, second: str) -> None:
     monkeypatch.setenv("DataStorage", first)
     monkeypatch.setenv("SCIM_FURTHER_DATA_ACCOUNTS", f"d2={second}")
-    with_application(lambda application: application.prepare_storage())
-
-
-def with_application(action: Callable[[Application], Any]) -> Any:
-    """Return what an action does with the application of the environment."""
-
-    async def act() -> Any:
-        application = Application(Settings.from_environment(os.environ))
-        try:
-            return await action(application)
-        finally:
-            await application.close()
-
-    return asyncio.run(act())
+    in_application(lambda application: application.prepare_storage())
 
 
 async def directories_by_account(application: Application) -> dict[str, set[str]]:
@@ -70,7 +55,7 @@ def test_the_commands_work_where_a_directory_is_and_a_copy_brings_each_back_to_i
         monkeypatch.setenv("SCIM_NEW_DIRECTORIES_IN", name)
         seeded[name] = run("seed", "--new", "--users", "20", "--groups", "3")[1]["directory_id"]
         assert run("relay", seeded[name])[0] == 0
-    placed = with_application(directories_by_account)
+    placed = in_application(directories_by_account)
     copy = str(tmp_path / "rows.gz")
     _, saved = run("backup", copy)
     use(monkeypatch, *azurite_accounts[2:])
@@ -79,7 +64,7 @@ def test_the_commands_work_where_a_directory_is_and_a_copy_brings_each_back_to_i
 
     assert placed == {name: {directory} for name, directory in seeded.items()}
     assert (code, restored["restored"], restored["left_out"]) == (0, saved["rows"], 0)
-    assert with_application(directories_by_account) == placed
+    assert in_application(directories_by_account) == placed
     for directory in seeded.values():
         checked_code, checked = run("check", directory)
         assert (checked_code, checked["counts"]["users"], checked["counts"]["groups"]) == (0, 20, 1)

@@ -27,10 +27,7 @@ UNKNOWN = f"usr_{'0' * 32}"
 @pytest.fixture
 async def client(browser: Browser) -> ScimClient:
     """The identity provider of a directory that the browser's session opens."""
-    shown = await browser.configure()
-    directory_id = shown.value("endpoint").rpartition("/")[2]
-    directory = await browser.application.directories.get_directory(directory_id)
-    return ScimClient(browser.application, directory, shown.value("token"), browser.meter)
+    return await browser.connect()
 
 
 @pytest.fixture

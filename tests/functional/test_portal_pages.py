@@ -16,17 +16,10 @@ from scim.portal.endpoint import PortalEndpoint
 from scim.portal.guide import guide
 from scim.portal.static_files import static_path
 from tests.fakes.memory_secrets import MemorySecretStore
-from tests.portal import Browser, Shown
+from tests.portal import Browser
 from tests.service import EXTENSION_URN, ORIGIN, ScimClient, Service
 
 both_storages = pytest.mark.parametrize("storage_kind", ["memory", "azurite"])
-
-
-async def client_of(browser: Browser, shown: Shown) -> ScimClient:
-    """Return what an identity provider does with the endpoint and the token of a page."""
-    directory_id = shown.value("endpoint").rpartition("/")[2]
-    directory = await browser.application.directories.get_directory(directory_id)
-    return ScimClient(browser.application, directory, shown.value("token"), browser.meter)
 
 
 @both_storages
@@ -36,7 +29,7 @@ async def test_configure_shows_an_endpoint_and_a_token_that_a_provider_can_use(b
     assert (empty.status, empty.storage_requests) == (200, 2)
 
     shown = await browser.configure("Contoso's Entra")
-    client = await client_of(browser, shown)
+    client = await browser.client_of(shown)
 
     assert shown.status == 201
     assert shown.value("endpoint") == f"{ORIGIN}/scim/v2/{client.directory.id}"
@@ -64,7 +57,7 @@ async def test_many_connections_are_listed_in_pages_of_six_storage_requests(brow
 @pytest.mark.parametrize("provider", ["entra_id", "okta", "generic_scim"])
 async def test_each_provider_can_be_configured_and_has_its_own_words(browser: Browser, provider: Any) -> None:
     shown = await browser.configure("Mine", provider)
-    client = await client_of(browser, shown)
+    client = await browser.client_of(shown)
 
     assert client.directory.provider == provider
     assert f"“{guide().of(provider).endpoint_label}”" in shown.text
@@ -125,7 +118,7 @@ async def test_a_name_that_is_not_accepted_is_asked_for_again(browser: Browser) 
 @both_storages
 async def test_pages_of_a_directory_cost_five_storage_requests_at_most(browser: Browser) -> None:
     shown = await browser.configure()
-    client = await client_of(browser, shown)
+    client = await browser.client_of(shown)
     await client.new_user("anna")
     await client.new_user("bob", active=False)
     await client.new_group("Admins")
@@ -178,7 +171,7 @@ async def test_name_logo_and_support_of_the_application_are_on_every_page(servic
 
 
 async def test_a_token_is_rotated_beside_the_old_one_and_shown_once(browser: Browser) -> None:
-    first = await client_of(browser, await browser.configure())
+    first = await browser.client_of(await browser.configure())
     page = await browser.get(f"/directories/{first.directory.id}/tokens")
     form = page.form("/tokens")
 
@@ -195,7 +188,7 @@ async def test_a_token_is_rotated_beside_the_old_one_and_shown_once(browser: Bro
 
 
 async def test_revoking_asks_for_a_token_in_use_and_for_the_last_one_and_not_otherwise(browser: Browser) -> None:
-    client = await client_of(browser, await browser.configure())
+    client = await browser.client_of(await browser.configure())
     tokens = f"/directories/{client.directory.id}/tokens"
     (only,) = (await browser.application.directories.get_directory(client.directory.id)).tokens
     asked = await browser.submit((await browser.get(tokens)).form(f"{only.version}/revoke"))
@@ -232,7 +225,7 @@ async def test_revoking_a_token_in_use_says_when_it_was_last_used(service: Servi
     from scim.adapters.tables.token_rows import TableTokenUses
     from scim.composed_stores import DIRECTORIES_TABLE
 
-    client = await client_of(browser, await browser.configure())
+    client = await browser.client_of(await browser.configure())
     tokens = f"/directories/{client.directory.id}/tokens"
     await browser.submit((await browser.get(tokens)).form("/tokens"))
     first = client.directory.tokens[0]
@@ -246,7 +239,7 @@ async def test_revoking_a_token_in_use_says_when_it_was_last_used(service: Servi
 
 
 async def test_the_guide_names_the_custom_attributes_that_are_mapped(browser: Browser) -> None:
-    client = await client_of(browser, await browser.configure())
+    client = await browser.client_of(await browser.configure())
     one = f"/directories/{client.directory.id}/guide"
     assert "(an example)" in (await browser.get(one)).text
     mappings = [AttributeMapping("tag", f"{EXTENSION_URN}:tag"), AttributeMapping("title", "title")]
@@ -259,7 +252,7 @@ async def test_the_guide_names_the_custom_attributes_that_are_mapped(browser: Br
 
 
 async def test_older_screens_are_one_click_away_and_a_source_attribute_is_checked(browser: Browser) -> None:
-    client = await client_of(browser, await browser.configure())
+    client = await browser.client_of(await browser.configure())
     one = f"/directories/{client.directory.id}/guide"
     today = await browser.get(one)
     assert f"/portal{one}?flow=older" in today.parsed.links

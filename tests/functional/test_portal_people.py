@@ -24,10 +24,7 @@ both_storages = pytest.mark.parametrize("storage_kind", ["memory", "azurite"])
 @pytest.fixture
 async def client(browser: Browser) -> ScimClient:
     """The identity provider of a directory that the browser's session opens."""
-    shown = await browser.configure()
-    directory_id = shown.value("endpoint").rpartition("/")[2]
-    directory = await browser.application.directories.get_directory(directory_id)
-    return ScimClient(browser.application, directory, shown.value("token"), browser.meter)
+    return await browser.connect()
 
 
 @pytest.fixture

@@ -17,13 +17,6 @@ from tests.service import ScimClient, Service, add_members, user
 both_storages = pytest.mark.parametrize("storage_kind", ["memory", "azurite"])
 
 
-async def connected(browser: Browser) -> ScimClient:
-    """Return a provider that uses what Configure showed."""
-    shown = await browser.configure()
-    directory = await browser.application.directories.get_directory(shown.value("endpoint").rpartition("/")[2])
-    return ScimClient(browser.application, directory, shown.value("token"), browser.meter)
-
-
 async def stored(client: ScimClient, at: datetime | None = None) -> None:
     """Store what was told of requests, as the process does behind its answers."""
     application: Any = client.application
@@ -50,7 +43,7 @@ def done(shown: Shown) -> list[str]:
 
 @both_storages
 async def test_each_step_is_ticked_by_the_request_that_shows_it(browser: Browser) -> None:
-    client = await connected(browser)
+    client = await browser.connect()
     page = await browser.get(f"/directories/{client.directory.id}/guide")
     progress = fragments(page)["progress"]
     assert done(page) == []
@@ -82,7 +75,7 @@ async def test_each_step_is_ticked_by_the_request_that_shows_it(browser: Browser
 
 @both_storages
 async def test_a_wrong_token_is_explained_with_what_to_do(browser: Browser) -> None:
-    client = await connected(browser)
+    client = await browser.connect()
     page = await browser.get(f"/directories/{client.directory.id}/guide")
     refused = await client.get("/Users", authorization=f"Bearer Bearer {client.token}")
     await stored(client)
@@ -98,7 +91,7 @@ async def test_a_wrong_token_is_explained_with_what_to_do(browser: Browser) -> N
 
 @both_storages
 async def test_users_without_an_email_are_told_of_until_one_has_one(browser: Browser) -> None:
-    client = await connected(browser)
+    client = await browser.connect()
     progress = fragments(await browser.get(f"/directories/{client.directory.id}/guide"))["progress"]
     anna = (await client.new_user("anna"))["id"]
     await stored(client)
@@ -116,7 +109,7 @@ async def test_users_without_an_email_are_told_of_until_one_has_one(browser: Bro
 
 
 async def test_a_wrong_token_is_settled_by_a_later_success_and_by_no_earlier_one(browser: Browser) -> None:
-    client = await connected(browser)
+    client = await browser.connect()
     guide_page, now = f"/directories/{client.directory.id}/guide", datetime.now(UTC)
     await client.get("/Users")
     await client.get("/Users", authorization=f"Bearer Bearer {client.token}")
@@ -135,8 +128,8 @@ async def test_a_wrong_token_is_settled_by_a_later_success_and_by_no_earlier_one
 
 async def test_a_fragment_is_of_the_directory_and_the_session_that_its_page_was_made_for(service: Service) -> None:
     browser, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
-    client = await connected(browser)
-    theirs = await connected(foreign)
+    client = await browser.connect()
+    theirs = await foreign.connect()
     for name, address in fragments(await browser.get(f"/directories/{client.directory.id}/guide")).items():
         proof = address.partition("proof=")[2]
         for changed in (
@@ -151,7 +144,7 @@ async def test_a_fragment_is_of_the_directory_and_the_session_that_its_page_was_
 
 
 async def test_the_overview_says_how_the_directory_stands_in_the_words_of_the_api(browser: Browser) -> None:
-    client = await connected(browser)
+    client = await browser.connect()
     one = f"/directories/{client.directory.id}"
     assert "Waiting No request has arrived yet." in (await browser.get(one)).text
     await client.post("/Users", user("anna"))
