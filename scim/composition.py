@@ -229,7 +229,6 @@ class Application(Stores):
             store_of=self.resources_of,
             derived_of=self.derived_of,
             read_directory=self.readings.open,
-            activity=self.activity_store,
             provisioning_log=self.provisioning_log_store,
             now=self.now,
             new_id=uuid7_hex,

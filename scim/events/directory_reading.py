@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from scim.directories.activity import DirectoryActivity
 from scim.directories.directory import Directory
 from scim.directories.health import Standing
 from scim.events.feed import FeedCursor, FeedWindow
@@ -26,6 +27,11 @@ class DirectoryReading(Protocol):
     @property
     def directory(self) -> Directory:
         """The directory as it was read."""
+        ...
+
+    @property
+    def activity(self) -> DirectoryActivity:
+        """What the directory was asked, as it was read with it."""
         ...
 
     async def standing(self) -> Standing:

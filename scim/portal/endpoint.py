@@ -6,11 +6,12 @@ import logging
 from dataclasses import dataclass, replace
 
 from scim.events.directory_reading import DirectoryReading
-from scim.portal.problems import PortalProblem, failure, no_session, not_found, problem_of
+from scim.portal.problems import PortalProblem, failure, no_session, not_found, problem_of, two_sessions
 from scim.portal.rendering import page, problem_page
 from scim.portal.routing import PREFIX, find_page
 from scim.portal.same_origin import (
     SECURITY_HEADERS,
+    has_two_sessions,
     read_form,
     require_form_token,
     require_same_origin,
@@ -55,6 +56,8 @@ class PortalEndpoint:
         visit = replace(visit, key=session_key(visit.web, visit.base_url))
         if not found.needs_session:
             return await found.answer(visit)
+        if has_two_sessions(visit.web, visit.base_url):
+            raise two_sessions(found.method)
         if visit.key is None and found.method == "GET" and "again" not in visit.web.query:
             return page(visit, "again.html")
         visit = await self._admitted(visit, entry)
@@ -75,12 +78,13 @@ class PortalEndpoint:
         if visit.page.method == "POST":
             require_form_token(visit.form, visit.key)
         visit = replace(visit, found_session=session)
-        reading = None if visit.page.is_fragment else await self._reading(visit)
+        reading = await self._reading(visit)
         if reading is None:
             return visit
         visit = replace(visit, found_reading=reading)
         entry.facts["directory_id"] = reading.directory.id
-        shows_health = visit.page.method == "GET" and visit.page.shows_health
+        found = visit.page
+        shows_health = found.method == "GET" and found.shows_health and not found.is_fragment
         return replace(visit, found_standing=await reading.standing()) if shows_health else visit
 
     async def _reading(self, visit: Visit) -> DirectoryReading | None:

@@ -59,6 +59,17 @@ def no_session(method: str = "GET") -> PortalProblem:
     )
 
 
+def two_sessions(method: str = "GET") -> PortalProblem:
+    """Return the problem of a browser that sends two sessions, of which another site may have set one."""
+    saved = "" if method == "GET" else " Nothing was changed."
+    return PortalProblem(
+        401,
+        "This browser sends two sessions",
+        "Another site of the same domain may have set one of them, so neither is taken. "
+        f"Delete the cookies of this site in your browser, then open the link that you were sent once more.{saved}",
+    )
+
+
 def no_entry() -> PortalProblem:
     """Return the problem of a link that opens nothing, the same for every cause."""
     return PortalProblem(

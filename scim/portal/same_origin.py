@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from scim.directories.portal_access import SESSION_LIFE, SessionKey
 from scim.portal.problems import PortalProblem, foreign_form
@@ -11,6 +12,7 @@ from scim.web import WebRequest
 
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 MAX_FORM_BYTES, MAX_FIELDS = 64 * 1024, 1000
+_SEPARATORS = re.compile("[;,]")
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -53,16 +55,29 @@ def _cookie(base_url: str, value: str, max_age: int) -> str:
 
 
 def session_key(web: WebRequest, base_url: str) -> SessionKey | None:
-    """Return what a request's cookie says of a session, or None.
+    """Return what a request's cookie says of a session, or None: also for two cookies of the session's name.
 
-    Cookies of others may be malformed, and may have the same name on a domain above ours.
+    A site on a domain beside ours can set one for the domain above both, and nothing tells which of two is ours.
     """
-    wanted = cookie_name(base_url)
-    for cookie in web.headers.get("cookie", "").split(";"):
-        name, _, value = cookie.strip().partition("=")
-        if name == wanted and (key := SessionKey.read(value)):
-            return key
-    return None
+    found = _session_cookies(web, base_url)
+    name, value = found[0] if len(found) == 1 else ("", "")
+    return SessionKey.read(value) if name == cookie_name(base_url) else None
+
+
+def has_two_sessions(web: WebRequest, base_url: str) -> bool:
+    """Tell whether a request has more than one cookie of the session's name."""
+    return len(_session_cookies(web, base_url)) > 1
+
+
+def _session_cookies(web: WebRequest, base_url: str) -> list[tuple[str, str]]:
+    """Return name and value of each cookie that anybody on the way may take for the session's.
+
+    Several Cookie headers come joined by ``;`` or ``,``; a value of ours has neither.
+    """
+    wanted = cookie_name(base_url).lower()
+    pairs = [each.partition("=") for each in _SEPARATORS.split(web.headers.get("cookie", ""))]
+    named = [(name.strip(), value.strip()) for name, _, value in pairs]
+    return [(name, value) for name, value in named if unquote(name).strip(" \t\"'").lower() == wanted]
 
 
 def require_same_origin(web: WebRequest, base_url: str) -> None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import quote, urlencode, urlsplit
 
-from scim.directories.activity import ActivityStore
 from scim.directories.directory import Directory
 from scim.directories.health import Standing
 from scim.directories.portal_access import PortalSession, SessionKey
@@ -34,7 +33,6 @@ class Services:
     read_directory: Callable[[str], Awaitable[DirectoryReading | None]]
     store_of: Callable[[Directory], ResourceStore]
     derived_of: Callable[[Directory], DerivedReader]
-    activity: ActivityStore
     provisioning_log: ProvisioningLogStore
     now: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -53,7 +51,7 @@ class Page:
     answer: Callable[[Visit], Awaitable[WebResponse]]
     needs_session: bool = True
     is_fragment: bool = False
-    """Whether it is part of a page that refreshes itself: a proof stands for the directory's row, which is not read."""
+    """Whether it is part of a page that refreshes itself: admitted as a page is, and without the directory's health."""
     shows_health: bool = True
     """Whether the page of a directory begins with its health, where it is a page to look at."""
 

@@ -150,19 +150,82 @@ async def test_the_id_of_a_new_directory_and_of_a_rotation_must_come_from_the_fo
     form = (await own.get("/providers/entra_id")).form("/directories")
 
     for new_id in (theirs.removeprefix("dir_"), "0" * 32, "", "../x"):
-        assert (await own.submit(form, new_id=new_id)).status == 403
+        assert (await own.submit(form, new_id=new_id)).status == 404
     directory = (await own.submit(form)).value("endpoint").rpartition("/")[2]
     rotation = (await own.get(f"/directories/{directory}/tokens")).form("/tokens")
-    for change in ({"rotation": "0" * 32}, {"proof": "0"}, {"overlap": "365"}):
-        assert (await own.submit(rotation, **change)).status == 403
+    for change in ({"rotation": "0" * 32}, {"proof": "0"}):
+        assert (await own.submit(rotation, **change)).status == 404
+    assert (await own.submit(rotation, overlap="365")).status == 403
 
 
-@pytest.mark.parametrize("others", ['a={"b": [1]}; ', "__Secure-scim=foreign; ", '"=;;', "x=" + "y" * 5000 + "; "])
+@pytest.mark.parametrize("others", ['a={"b": [1]}; ', "__Secure-scim2=foreign; ", '"=;;', "x=" + "y" * 5000 + "; "])
 async def test_cookies_of_others_do_not_hide_the_session(browser: Browser, others: str) -> None:
     cookie = f"{others}; __Secure-scim={browser.cookie}; z"
     web = WebRequest("GET", "/portal", {}, {"cookie": cookie}, b"", ORIGIN)
 
     assert (await browser.application.portal.answer(web)).status == 200
+
+
+OF_THE_NAME = (
+    "__Secure-scim={0}; __Secure-scim={1}",
+    "__Secure-scim={1}; a=b; __Secure-scim={0}",
+    "__Secure-scim={0}, __Secure-scim={1}",
+    "__Secure-scim={0},__Secure-scim={1}",
+    "__Secure-scim={0};__Secure-scim={0}",
+    "__Secure-scim={0}; __Secure-scim=foreign",
+    "__Secure-scim={0}; __Secure-scim=",
+    "__Secure-scim={0}; __Secure-scim",
+    "__Secure-scim={0}; __secure-SCIM={1}",
+    "__Secure-scim={0}; __Secure-scim ={1}",
+    '__Secure-scim={0}; "__Secure-scim"={1}',
+    '__Secure-scim={0}; __Secure-scim="{1}"',
+    "__Secure-scim={0};\t__Secure%2Dscim={1}",
+)
+"""Cookie headers with two cookies that somebody may take for the session's."""
+
+
+@pytest.mark.parametrize("header", OF_THE_NAME)
+async def test_of_two_cookies_of_the_name_of_the_session_none_is_taken(service: Service, header: str) -> None:
+    own, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
+    for first, second in ((own, foreign), (foreign, own)):
+        cookie = header.format(first.cookie, second.cookie)
+        for path, query in (("/portal", {}), ("/portal", {"again": "1"}), ("/portal/access", {})):
+            answer = await own.application.portal.answer(
+                WebRequest("GET", path, query, {"cookie": cookie}, b"", ORIGIN)
+            )
+
+            assert answer.status == 401
+            assert b"This browser sends two sessions" in answer.body
+            assert b"Contoso" not in answer.body
+            assert b"Fabrikam" not in answer.body
+
+
+async def test_a_form_with_two_cookies_of_the_name_of_the_session_changes_nothing(service: Service) -> None:
+    own, foreign = await open_browser(service), await open_browser(service, "Fabrikam")
+    form = (await own.get("")).form("/close")
+    cookie = own.cookie
+
+    own.cookie = f"{cookie}; __Secure-scim={foreign.cookie}"
+    assert (await own.submit(form)).status == 401
+    own.cookie = cookie
+
+    assert (await own.get("")).status == 200
+
+
+@pytest.mark.parametrize("spelling", ["__secure-scim={0}", '"__Secure-scim"={0}', '__Secure-scim="{0}"'])
+async def test_one_cookie_in_another_spelling_is_no_session(browser: Browser, spelling: str) -> None:
+    headers = {"cookie": spelling.format(browser.cookie)}
+    web = WebRequest("GET", "/portal", {"again": "1"}, headers, b"", ORIGIN)
+
+    assert (await browser.application.portal.answer(web)).status == 401
+
+
+async def test_a_link_can_be_opened_in_a_browser_that_sends_two_sessions(browser: Browser) -> None:
+    made = await browser.application.portal_access.create_link(browser.organization_id)
+    browser.cookie = f"{browser.cookie}; __Secure-scim=foreign"
+
+    assert (await browser.get("/open")).status == 200
+    assert (await browser.open(made.code)).status == 303
 
 
 async def test_a_visit_from_a_mail_is_repeated_once_by_the_browser_itself(browser: Browser) -> None:

@@ -37,7 +37,7 @@ class TableDirectoryReading:
     ) -> None:
         self.directory = directory
         self._partition = partition
-        self._activity = activity
+        self.activity = activity
         self._tokens = tokens
         self._known_index: DirectoryIndex | None = None
 
@@ -52,7 +52,7 @@ class TableDirectoryReading:
         counts = index.current_counts()
         return Standing(
             self.directory,
-            self._activity,
+            self.activity,
             self._tokens,
             counts["users"],
             counts["active"],

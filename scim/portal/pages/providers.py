@@ -6,7 +6,7 @@ from scim.directories.directory import Directory, Provider
 from scim.directories.errors import DirectoryNotFoundError, InvalidValueError, TokenEndedError
 from scim.directories.organization import MAX_NAME_LENGTH
 from scim.portal.guide import ProviderGuide, guide
-from scim.portal.problems import foreign_form, not_found
+from scim.portal.problems import not_found
 from scim.portal.rendering import page
 from scim.portal.visit import Page, Visit
 from scim.web import WebResponse
@@ -37,7 +37,7 @@ async def configure(visit: Visit) -> WebResponse:
     provider = _provider(visit, visit.form.get("provider", ""))
     new_id = visit.form.get("new_id", "")
     if not visit.proves(new_id, visit.form.get("proof", "")):
-        raise foreign_form()
+        raise not_found()
     before = await _existing(visit, f"dir_{new_id}")
     if before is not None:
         return _connected(visit, provider, before, "")
@@ -49,15 +49,22 @@ async def configure(visit: Visit) -> WebResponse:
         problem = str(error).partition(": ")[2]
         return _form(visit, provider, visit.form.get("name", ""), problem)
     except TokenEndedError:  # the form was sent twice at once, and the other answer shows the token
-        return _connected(visit, provider, await visit.services.directories.get_directory(f"dir_{new_id}"), "")
+        before = await _existing(visit, f"dir_{new_id}")
+        if before is None:
+            raise
+        return _connected(visit, provider, before, "")
     return _connected(visit, provider, made.directory, made.token)
 
 
 async def _existing(visit: Visit, directory_id: str) -> Directory | None:
+    """Return the directory of an id; one of another organization looks like nothing that can be made or shown."""
     try:
-        return await visit.services.directories.get_directory(directory_id)
+        found = await visit.services.directories.get_directory(directory_id)
     except DirectoryNotFoundError:
         return None
+    if found.organization_id != visit.organization_id:
+        raise not_found()
+    return found
 
 
 def _connected(visit: Visit, provider: ProviderGuide, made: Directory, token: str) -> WebResponse:

@@ -38,7 +38,9 @@ async def show_tokens(visit: Visit) -> WebResponse:
 async def rotate(visit: Visit) -> WebResponse:
     """Return a new token, shown in this answer; the form names the rotation, so sending it twice makes one token."""
     rotation, days = visit.form.get("rotation", ""), visit.form.get("overlap", "")
-    if not visit.proves(rotation, visit.form.get("proof", "")) or days not in OVERLAPS:
+    if not visit.proves(rotation, visit.form.get("proof", "")):
+        raise not_found()
+    if days not in OVERLAPS:
         raise foreign_form()
     made = await visit.services.tokens.rotate(
         visit.directory.id, overlap=timedelta(days=int(days)), rotation_id=rotation
