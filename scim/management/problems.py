@@ -156,6 +156,7 @@ def _sentence(error: Any) -> str:
 _BODY_STATUS: Mapping[BodyProblem, tuple[int, str]] = {
     "media_type": (415, "unsupported-media-type"),
     "too_large": (413, "too-large"),
+    "too_many": (400, "unreadable-body"),
     "syntax": (400, "unreadable-body"),
     "value": (400, "unreadable-body"),
 }

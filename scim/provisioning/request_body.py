@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scim2_models import InvalidSyntaxException, InvalidValueException, PayloadTooLargeException, SCIMException
+from scim2_models import (
+    InvalidSyntaxException,
+    InvalidValueException,
+    PayloadTooLargeException,
+    SCIMException,
+    TooManyException,
+)
 from scim2_server.errors import UnsupportedMediaTypeException
 
 from scim.json_body import BodyProblem, UnreadableBodyError, read_json_body
@@ -15,6 +21,7 @@ from scim.web import WebRequest
 _ERRORS: Mapping[BodyProblem, type[SCIMException]] = {
     "media_type": UnsupportedMediaTypeException,
     "too_large": PayloadTooLargeException,
+    "too_many": TooManyException,
     "syntax": InvalidSyntaxException,
     "value": InvalidValueException,
 }
@@ -25,6 +32,7 @@ def read_body(web: WebRequest) -> Any:
 
     :raises UnsupportedMediaTypeException: When the content type is no JSON.
     :raises PayloadTooLargeException: Above 2 MiB.
+    :raises TooManyException: When an object has more than a thousand members.
     :raises InvalidSyntaxException, InvalidValueException: When the body is empty or no JSON, with what to change.
     """
     try:

@@ -81,6 +81,9 @@ async def test_addresses_and_methods_that_are_not_there(api: ApiClient) -> None:
         (b"[]", 400, "The body must be a JSON object."),
         (b"{", 400, "The body is not valid JSON: see line 1, column 2."),
         (b'{"name": NaN}', 400, "NaN is not a JSON number."),
+        (b'{"name": 1e999}', 400, "The number 1e999 is too large; send one below 1.8e308."),
+        (b'{"name": "\\ud800"}', 400, "The body holds half of a surrogate pair; send valid Unicode text."),
+        (b'{"name": "a", "name": "b"}', 400, "'name' is given twice in one object of the body; send it once."),
         (b"[" * 40, 400, None),
         (b" " * (endpoint.MAX_BODY_BYTES + 1), 413, "The body is larger than 512 KiB; send less at once."),
     ],
@@ -110,7 +113,6 @@ async def test_a_body_of_another_type(api: ApiClient) -> None:
             {"name": "a", "nmae": "b"},
             [("nmae", "is not known here; check its spelling or leave it out")],
         ),
-        ({"name": "\ud800"}, [("", "the body holds text that is not valid Unicode")]),
     ],
 )
 async def test_values_are_refused_field_by_field(

@@ -39,6 +39,21 @@ BAD_BODIES = {
     "NaN": b'{"userName":NaN}',
     "infinite": b'{"userName":-Infinity}',
     "long number": b'{"userName":' + b"1" * 5000 + b"}",
+    "too large": USER[:-1] + b',"x":1e999}',
+    "too small": USER[:-1] + b',"x":[{"y":-1e999}]}',
+    "400 digits": USER[:-1] + b',"x":1' + b"0" * 400 + b"}",
+    "half a pair in a value": USER[:-1] + b',"x":"a\\ud800"}',
+    "half a pair in a name": USER[:-1] + b',"x\\uDFFF":1}',
+    "pair the wrong way round": USER[:-1] + b',"x":["\\udc00\\ud800"]}',
+    "half a pair in a schema": b'{"schemas":["urn:\\uD800"]}',
+    "half a pair in bytes": USER[:-1] + b',"x":"\xed\xa0\x80"}',
+    "NUL in a value": USER[:-1] + b',"x":"a\\u0000"}',
+    "NUL in a name": USER[:-1] + b',"x\\u0000":1}',
+    "a member twice": USER[:-1] + b',"x":1,"x":1}',
+    "a member twice, written differently": USER[:-1] + b',"x":1,"\\u0078":2}',
+    "a member twice, deep inside": USER[:-1] + b',"x":[{"y":{"z":1,"z":2}}]}',
+    "1,001 members": json.dumps({f"x{number}": 1 for number in range(1001)}).encode(),
+    "1,001 members, deep inside": json.dumps([[{f"x{number}": 1 for number in range(1001)}]]).encode(),
     "UTF-16": USER.decode().encode("utf-16"),
 }
 
@@ -46,6 +61,57 @@ BAD_BODIES = {
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
 async def test_a_body_that_is_no_json_object_is_refused(scim: ScimClient, body: bytes) -> None:
     assert await send_everywhere(scim, body) == [400] * 6
+
+
+NO_FAULTS = {
+    "a whole pair": b'"\\ud83d\\ude00"',
+    "a Hangul syllable": b'"\\ud55c\\uD7A3"',
+    "an escaped backslash before ud800": b'"\\\\ud800"',
+    "an escaped backslash before u0000": b'"\\\\u0000"',
+    "the largest number": b"1.7976931348623157e308",
+    "64 bits": b"-9223372036854775808",
+    "a name in two objects": b'[{"a":1},{"a":1}]',
+}
+
+
+@pytest.mark.parametrize("value", NO_FAULTS.values(), ids=NO_FAULTS)
+async def test_what_only_looks_like_a_fault_is_kept_as_sent(scim: ScimClient, value: bytes) -> None:
+    created = await scim.post("/Users", USER[:-1] + b',"x":' + value + b"}")
+
+    assert created.status == 201
+    assert created.json["x"] == json.loads(value)
+
+
+async def test_an_object_of_a_thousand_members_is_read(scim: ScimClient) -> None:
+    members = {f"x{number}": 1 for number in range(998)}
+
+    assert (await scim.post("/Users", {**user("anna"), **members})).status == 201
+
+
+async def test_a_refused_body_creates_nothing(scim: ScimClient) -> None:
+    await scim.post("/Users", USER[:-1] + b',"x\\ud800":1}')
+    await scim.post("/Users", USER[:-1] + b',"x":1e999}')
+
+    assert (await scim.get("/Users")).json["totalResults"] == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "scim_type", "detail"),
+    [
+        (b'"\\ud800"', "invalidValue", "half of a surrogate pair"),
+        (b"-1e999", "invalidValue", "-1e999 is too large"),
+        (b"1" * 5000, "invalidValue", "a number that is too long"),
+        (b'{"y":1,"y":1}', "invalidValue", "'y' is given twice"),
+        (json.dumps(dict.fromkeys(map(str, range(1001)))).encode(), "tooMany", "more than 1,000 members"),
+    ],
+)
+async def test_an_error_says_what_in_the_body_cannot_be_kept(
+    scim: ScimClient, fault: bytes, scim_type: str, detail: str
+) -> None:
+    answer = await scim.post("/Users", USER[:-1] + b',"x":' + fault + b"}")
+
+    assert (answer.status, answer.json["scimType"]) == (400, scim_type)
+    assert detail in answer.json["detail"]
 
 
 async def test_an_error_says_where_the_body_is_no_json(scim: ScimClient) -> None:
