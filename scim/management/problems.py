@@ -10,9 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from scim.directories.error_lookup import entry_of
 from scim.directories.errors import (
     DirectoryBusyError,
     DirectoryDeletingError,
+    DirectoryError,
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
     InvalidValueError,
@@ -29,7 +31,16 @@ from scim.directories.errors import (
 from scim.events.feed import CursorExpiredError
 from scim.events.organization_feed import MAX_DIRECTORIES, TooManyDirectoriesError
 from scim.json_body import BodyProblem, UnreadableBodyError
-from scim.resources.errors import ResourceMissingError, StorageUnavailableError, TooManyMembersError, TooManyRowsError
+from scim.resources.errors import (
+    LimitExceededError,
+    LostRaceError,
+    ResourceMissingError,
+    StorageUnavailableError,
+    TooManyMembersError,
+    TooManyRowsError,
+    UnknownMembersError,
+    ValueTakenError,
+)
 from scim.web import WebResponse
 
 TYPE_PREFIX = "urn:scim-directory-sync:problem:"
@@ -171,7 +182,7 @@ def _invalid_value(error: InvalidValueError) -> Problem:
 
 
 def _conflict(name: str) -> Callable[[Exception], Problem]:
-    return lambda error: Problem(409, name, f"{str(error)[0].upper()}{str(error)[1:]}.")
+    return lambda error: Problem(409, name, f"{str(error)[:1].upper()}{str(error)[1:]}.")
 
 
 def _expired(_: Exception) -> Problem:
@@ -207,8 +218,14 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     TokenEndedError: _conflict("token-ended"),
     CursorExpiredError: _expired,
     DirectoryBusyError: lambda _: unavailable(1),
+    DirectoryError: _conflict("refused"),
+    SecretStoreError: lambda error: unavailable(getattr(error, "retry_after", None) or 5),
     DirectoryStoreUnavailableError: lambda error: unavailable(error.retry_after),
     StorageUnavailableError: lambda error: unavailable(error.retry_after),
+    LostRaceError: lambda _: unavailable(1),
+    ValueTakenError: lambda _: Problem(409, "value-taken", "Another resource of the directory has this value."),
+    UnknownMembersError: lambda _: invalid(FieldError("members", "name users and groups of the directory")),
+    LimitExceededError: lambda error: Problem(413, "too-large", error.limit),
     TooManyRowsError: lambda _: Problem(400, "too-many-rows", "This search reads too much; make it narrower."),
     TooManyMembersError: lambda _: Problem(400, "too-many-members", "The group is too large for one answer."),
 }
@@ -218,7 +235,5 @@ def problem_of(error: Exception) -> Problem | None:
     """Return the problem that an error is to the caller, or None for a failure of ours."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error, SecretStoreError):
-        return unavailable(getattr(error, "retry_after", None) or 5)
-    translation = _TRANSLATIONS.get(type(error))
+    translation = entry_of(error, _TRANSLATIONS)
     return translation(error) if translation else None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scim.directories.error_lookup import entry_of
 from scim.directories.errors import (
     DirectoryBusyError,
     DirectoryDeletingError,
+    DirectoryError,
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
     InvalidValueError,
@@ -18,7 +20,19 @@ from scim.directories.errors import (
     TokenNotFoundError,
     TokensFullError,
 )
-from scim.resources.errors import ResourceMissingError, StorageUnavailableError
+from scim.events.feed import CursorExpiredError
+from scim.events.organization_feed import TooManyDirectoriesError
+from scim.json_body import UnreadableBodyError
+from scim.resources.errors import (
+    LimitExceededError,
+    LostRaceError,
+    ResourceMissingError,
+    StorageUnavailableError,
+    TooManyMembersError,
+    TooManyRowsError,
+    UnknownMembersError,
+    ValueTakenError,
+)
 
 
 class PortalProblem(Exception):  # noqa: N818 - the pages' word, as RFC 9457 has it for programs
@@ -108,9 +122,7 @@ def problem_of(error: Exception) -> PortalProblem | None:
     """Return the problem that an error is to an administrator, or None for a failure of ours."""
     if isinstance(error, PortalProblem):
         return error
-    if isinstance(error, SecretStoreError):
-        return _secrets_unavailable(error)
-    translation = _TRANSLATIONS.get(type(error))
+    translation = entry_of(error, _TRANSLATIONS)
     return translation(error) if translation else None
 
 
@@ -144,6 +156,18 @@ def _invalid(error: InvalidValueError) -> PortalProblem:
     return PortalProblem(422, "A value was not accepted", f"{str(error).capitalize()}. Nothing was changed.")
 
 
+def _refused(_: Exception) -> PortalProblem:
+    return PortalProblem(
+        409, "This cannot be done as things are", "Something has changed meanwhile. Load the page again, and try again."
+    )
+
+
+def _too_much(_: Exception) -> PortalProblem:
+    return PortalProblem(
+        413, "This is too much for one page", "Search for less at once: by a name, an e-mail address or a group."
+    )
+
+
 _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], PortalProblem]] = {
     InvalidValueError: _invalid,
     OrganizationNotFoundError: lambda _: no_session(),
@@ -159,4 +183,11 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], PortalProblem]] = {
     DirectoryBusyError: _unavailable,
     DirectoryStoreUnavailableError: _unavailable,
     StorageUnavailableError: _unavailable,
+    SecretStoreError: _secrets_unavailable,
+    LostRaceError: _unavailable,
+    CursorExpiredError: lambda _: not_found(),
+    DirectoryError: _refused,
+    UnreadableBodyError: _refused,
+    **dict.fromkeys((LimitExceededError, TooManyMembersError, TooManyRowsError, TooManyDirectoriesError), _too_much),
+    **dict.fromkeys((ValueTakenError, UnknownMembersError), _refused),
 }

@@ -14,6 +14,14 @@ from scim2_models import (
     UniquenessException,
 )
 
+from scim.directories.error_lookup import entry_of
+from scim.directories.errors import (
+    DirectoryError,
+    DirectoryNotFoundError,
+    DirectoryStoreUnavailableError,
+    InvalidValueError,
+    SecretStoreError,
+)
 from scim.resources.errors import (
     LimitExceededError,
     LostRaceError,
@@ -37,6 +45,14 @@ class ServiceUnavailableException(SCIMException):
         self.retry_after = retry_after
 
 
+class RefusedOrderException(SCIMException):
+    """The directory is in a state that does not allow what is asked for (RFC 7644 §3.12, 409)."""
+
+    status = 409
+    _default_detail = "The directory is being changed, and does not take this request now. Repeat it later."
+
+
+_NO_DIRECTORY = "This directory does not exist any more. Check the Tenant URL."
 _LOST_RACE = "The resource is being changed by many requests at once. Repeat the request."
 _TOO_MANY_MEMBERS = (
     "The group has more members than one answer can hold. Read it with excludedAttributes=members, "
@@ -82,6 +98,11 @@ _TRANSLATIONS: dict[type[Exception], Callable[[Any], SCIMException]] = {
     LimitExceededError: lambda error: PayloadTooLargeException(detail=error.limit),
     LostRaceError: lambda _: ServiceUnavailableException(detail=_LOST_RACE, retry_after=1),
     StorageUnavailableError: lambda error: ServiceUnavailableException(retry_after=error.retry_after),
+    DirectoryStoreUnavailableError: lambda error: ServiceUnavailableException(retry_after=error.retry_after),
+    SecretStoreError: lambda error: ServiceUnavailableException(retry_after=getattr(error, "retry_after", None) or 5),
+    DirectoryNotFoundError: lambda _: NotFoundException(detail=_NO_DIRECTORY),
+    InvalidValueError: lambda error: InvalidValueException(detail=f"{error}."),
+    DirectoryError: lambda _: RefusedOrderException(),
 }
 
 
@@ -89,5 +110,5 @@ def scim_error(error: Exception) -> SCIMException | None:
     """Return what a storage error is in SCIM, with a sentence that says what to change; None for an error of ours."""
     if isinstance(error, SCIMException):
         return error
-    translation = _TRANSLATIONS.get(type(error))
+    translation = entry_of(error, _TRANSLATIONS)
     return translation(error) if translation else None

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from scim.resources.attempts import Attempts
 from scim.resources.errors import LostRaceError
-
-_ATTEMPTS = 5
 
 Result = TypeVar("Result")
 
@@ -21,11 +18,11 @@ async def decided_anew(attempt: Callable[[], Awaitable[Result]]) -> Result:
     the new attempt finds another version and refuses it, unless only the state of a row had changed, not the resource.
 
     :raises PreconditionFailedException: When the race was lost to another version than the request names.
-    :raises LostRaceError: After 5 lost races.
+    :raises LostRaceError: When races kept being lost for 10 s.
     """
-    for delay in (0.01 * 2**number for number in range(_ATTEMPTS - 1)):
+    async for _ in Attempts():
         try:
             return await attempt()
         except LostRaceError:
-            await asyncio.sleep(random.uniform(delay / 2, delay * 2))  # noqa: S311 - jitter, not a secret
-    return await attempt()
+            continue
+    raise LostRaceError

@@ -32,6 +32,7 @@ from scim.directories.errors import (
 from scim.directories.interfaces import DirectoryStore
 from scim.directories.organization import Organization
 from scim.directories.service import DirectoryService
+from scim.resources import attempts
 from scim.resources.storage_scope import storage_scope
 from tests.fakes.memory_secrets import MemorySecretStore
 from tests.fakes.memory_table import MemoryTable
@@ -274,11 +275,12 @@ async def test_updates_at_once_all_act(store: DirectoryStore, organization: Orga
 
 
 async def test_an_update_gives_up_when_others_never_stop(
-    store: DirectoryStore, organization: Organization, table: Table
+    store: DirectoryStore, organization: Organization, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(attempts, "PATIENCE", 0.3)
     directory = new_directory(organization)
     await store.create_directory(directory)
-    numbers = iter(range(100))
+    numbers = iter(range(1000))
 
     class Meddling(TableDirectoryStore):
         async def _replaced(self, *arguments: object) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +23,7 @@ from scim.adapters.tables.table import (
 from scim.adapters.tables.users import read_user, user_removal
 from scim.events.event import Event
 from scim.events.resource_events import deleted_events, membership_events
+from scim.resources.attempts import Attempts
 from scim.resources.errors import LostRaceError, ResourceMissingError, StorageUnavailableError
 from scim.resources.identifiers import Operation, begin_operation
 from scim.resources.stored_document import StoredDocument
@@ -32,7 +31,6 @@ from scim.resources.stored_document import StoredDocument
 LEAVING, CLEARING = "user_leaving", "group_clearing"
 GROUPS_PER_DELETION = 20
 _GROUPS_PER_STEP = 30
-_ATTEMPTS = 8
 
 
 async def delete_user(partition: Partition, user: StoredDocument) -> None:
@@ -47,7 +45,7 @@ async def delete_user(partition: Partition, user: StoredDocument) -> None:
     :raises StorageUnavailableError: Also when memberships kept coming after groups were left.
     """
     leaving = False
-    for attempt in range(_ATTEMPTS):
+    async for _ in Attempts():
         anchor, group_ids = await _memberships(partition, user.id)
         if anchor is None:
             _require_begun(user.id, begun=leaving)
@@ -59,7 +57,6 @@ async def delete_user(partition: Partition, user: StoredDocument) -> None:
             continue
         if await _commit_deletion(partition, user, anchor.etag, group_ids):
             return
-        await asyncio.sleep(random.uniform(0.005, 0.02) * 2**attempt)  # noqa: S311 - jitter, not a secret
         current = await read_user(partition, user.id)
         if current is None:
             _require_begun(user.id, begun=leaving)

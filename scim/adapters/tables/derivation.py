@@ -6,8 +6,6 @@ in which it was read, so any number of machines may derive at once, stop at any 
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from scim.adapters.tables.outbox import read_events
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row, TransactionRefusedError, Write, delete, insert, replace
 from scim.events.rendering import document_before
+from scim.resources.attempts import Attempts
 from scim.resources.attribute_coverage import Coverage, covered
 from scim.resources.derived import HistoryEntry
 from scim.resources.identifiers import ResourceName, resource_name_of
@@ -32,7 +31,6 @@ from scim.resources.identifiers import ResourceName, resource_name_of
 _ROWS_AT_ONCE = 200
 _MAX_WRITES = 94
 """Below the limit of 100: mark, coverage of both types, and the three that one more event may add."""
-_LOST_RACES = 10
 
 
 async def derive(partition: Partition) -> int:
@@ -41,8 +39,8 @@ async def derive(partition: Partition) -> int:
     Two storage requests for each 200 feed rows; for each 30 to 90 events one, and one for each group they are about.
     Where the feed's beginning is gone and nothing was ever derived, a repair has to count first.
     """
-    derived, lost = 0, 0
-    while lost < _LOST_RACES:
+    derived, attempts = 0, Attempts()
+    while True:
         state = await read_state(partition)
         page = await partition.first_rows((keys.feed(state.number + 1), keys.FEED_END), _ROWS_AT_ONCE)
         if not page.rows or page.rows[0].key != keys.feed(state.number + 1):
@@ -50,9 +48,8 @@ async def derive(partition: Partition) -> int:
         try:
             derived += await _derive_rows(partition, state, page.rows)
         except TransactionRefusedError:  # Another machine was faster: look where it is.
-            lost += 1
-            await asyncio.sleep(random.uniform(0, 0.02 * lost))  # noqa: S311 - jitter, not a secret
-    return derived
+            if not await attempts.again():
+                return derived
 
 
 async def _derive_rows(partition: Partition, state: DerivedState, rows: Sequence[Row]) -> int:

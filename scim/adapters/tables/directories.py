@@ -17,12 +17,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from scim.adapters.tables.directory_races import (
-    ATTEMPTS,
     commit_any_state,
     delete_once,
     insert_once,
     outages,
-    pause,
     read_rows,
 )
 from scim.adapters.tables.directory_rows import (
@@ -57,6 +55,7 @@ from scim.directories.errors import (
 )
 from scim.directories.interfaces import DirectoriesPage, DirectoryPage
 from scim.directories.organization import is_organization_id
+from scim.resources.attempts import Attempts
 
 _DIRECTORY, _FORMER = "directory", "mappings|"
 
@@ -126,7 +125,7 @@ class TableDirectoryStore(TableOrganizations):
         self, directory_id: str, change: Callable[[Directory], Directory], *, deleting: bool = False
     ) -> Directory:
         """Replace a directory by ``change`` of it, guarded by its ETag. Two storage requests without a race."""
-        for attempt in range(ATTEMPTS):
+        async for _ in Attempts():
             row = await self._directory_row(directory_id)
             if row is None:
                 raise DirectoryNotFoundError(directory_id)
@@ -137,7 +136,6 @@ class TableDirectoryStore(TableOrganizations):
             if new == old or await self._replaced(row, old, new):
                 self._changed(directory_id)
                 return new
-            await pause(attempt)
         raise DirectoryBusyError(directory_id)
 
     async def former_mappings(self, directory_id: str, revision: int) -> tuple[AttributeMapping, ...] | None:

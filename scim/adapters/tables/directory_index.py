@@ -6,7 +6,6 @@ included, exact at any size.
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from scim.adapters.tables import keys
 from scim.adapters.tables.outbox import Tally, read_tally
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row
+from scim.resources.attempts import Attempts
 from scim.resources.errors import StorageUnavailableError
 from scim.resources.identifiers import ResourceName
 from scim.resources.values import parse_datetime
@@ -27,8 +27,6 @@ COLUMNS = ("RowKey", "Timestamp", "time", *_COUNTED, *LAST_COLUMNS.values())
 """All that head, page map and outbox add up, without the events, and since when operations are unfinished."""
 PREFIX: Mapping[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
 """What the ids of each type begin with."""
-_ATTEMPTS = 5
-_PAUSE = 0.05
 _FIRST_KEYS = {"User": keys.page_map("User", ""), "Group": keys.page_map("Group", "")}
 
 
@@ -137,7 +135,7 @@ async def read_index(partition: Partition) -> DirectoryIndex:
 
     :raises StorageUnavailableError: When more rows than that kept being relayed while they were read.
     """
-    for attempt in range(_ATTEMPTS):
+    async for _ in Attempts():  # The relay is at work: soon there are fewer.
         pages, rows, continuation = 0, list[Row](), None
         while pages == 0 or continuation is not None:
             page = await partition.page((keys.HEAD, keys.OUTBOX_END), select=COLUMNS, continuation=continuation)
@@ -146,7 +144,6 @@ async def read_index(partition: Partition) -> DirectoryIndex:
         index = index_of(rows)
         if pages == 1 or await _unchanged(partition, index):
             return index
-        await asyncio.sleep(_PAUSE * 2**attempt)  # The relay is at work: soon there are fewer.
     raise StorageUnavailableError("the directory's index kept changing while it was read", retry_after=1)
 
 

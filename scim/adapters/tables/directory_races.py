@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
 
 from scim.adapters.tables.table import (
     Row,
@@ -19,15 +16,7 @@ from scim.adapters.tables.table import (
     delete,
 )
 from scim.directories.errors import DirectoryStoreUnavailableError
-
-ATTEMPTS: Final = 6
-"""How often a change that met another is made anew."""
-_LONGEST_PAUSE = 0.05
-
-
-async def pause(attempt: int) -> None:
-    """Wait a moment that grows with the attempts, so that two who met do not meet again."""
-    await asyncio.sleep(random.uniform(0, _LONGEST_PAUSE * (attempt + 1)))  # noqa: S311 - only spreads attempts
+from scim.resources.attempts import Attempts
 
 
 @contextmanager
@@ -54,13 +43,12 @@ async def read_rows(table: Table, partition: str, key_range: tuple[str, str], wa
 
 async def commit_any_state(table: Table, partition: str, writes: Sequence[Write]) -> None:
     """Commit where even writes that require no state may meet others (412), as in the lists' partition."""
-    for attempt in range(ATTEMPTS):
+    async for _ in Attempts():
         try:
             await table.commit(partition, writes)
         except RowChangedError:
-            await pause(attempt)
-        else:
-            return
+            continue
+        return
     raise DirectoryStoreUnavailableError("organizations and directories are being changed by others")
 
 

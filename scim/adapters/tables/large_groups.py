@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +22,7 @@ from scim.adapters.tables.table import (
     merge,
 )
 from scim.events.resource_events import created_events, membership_events
+from scim.resources.attempts import Attempts
 from scim.resources.errors import LostRaceError, StorageUnavailableError, UnknownMembersError, ValueTakenError
 from scim.resources.identifiers import Operation, begin_operation
 from scim.resources.membership import Member
@@ -31,8 +30,6 @@ from scim.resources.stored_document import StoredDocument
 
 STAGING, ANNOUNCING = "group_staging", "group_announcing"
 _EVENTS_PER_ROW = 500
-_ATTEMPTS = 5
-_LOST_RACES = 20
 
 _log = logging.getLogger("scim.large_groups")
 
@@ -93,7 +90,7 @@ async def _publish(partition: Partition, document: dict[str, Any], operation: Op
     The mark's state guards it: a member that is deleted meanwhile touches the mark, so no event tells of it.
     """
     group_id = str(document["id"])
-    for attempt in range(_ATTEMPTS):
+    async for _ in Attempts():
         mark = await partition.read(keys.unfinished(group_id))
         if mark is None:  # The sweep took it for one that a crash had left.
             break
@@ -110,7 +107,7 @@ async def _publish(partition: Partition, document: dict[str, Any], operation: Op
         try:
             return await commit_create(partition, writes, document, made_known)
         except LostRaceError:
-            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
+            continue
     raise LostRaceError
 
 
@@ -154,8 +151,8 @@ async def announce_members(partition: Partition, group_id: str) -> None:
     Each step stores its events together with how far it came, and holds only in the state that it read: of two
     machines that do this at once none tells of a member twice, and none tells of one who has left again.
     """
-    lost = 0
-    while lost < _LOST_RACES:
+    attempts = Attempts()
+    while True:
         mark, version = await _announced(partition, group_id)
         if mark is None or version is None:
             return
@@ -168,8 +165,8 @@ async def announce_members(partition: Partition, group_id: str) -> None:
         try:
             await partition.commit(writes)
         except TransactionRefusedError:
-            lost += 1
-            await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter, not a secret
+            if not await attempts.again():
+                return
         else:
             if is_all:
                 return

@@ -22,6 +22,7 @@ from scim.directories.errors import DirectoryNotFoundError
 from scim.directories.mapping_job import MappingJob
 from scim.events.event import Event
 from scim.events.resource_events import mapping_events
+from scim.resources.attempts import Attempts
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.errors import LostRaceError
 from scim.resources.identifiers import begin_operation
@@ -33,7 +34,6 @@ USERS_AT_ONCE = 100
 """After so many users the directory's row says how far the job is; a crash repeats no event all the same."""
 SECONDS_KEPT = 15.0
 _PAGE = 250
-_ATTEMPTS = 5
 
 Mappings = tuple[AttributeMapping, ...]
 
@@ -111,7 +111,7 @@ class _Change:
 
         :raises LostRaceError: When others kept changing the user.
         """
-        for _ in range(_ATTEMPTS):
+        async for _ in Attempts():
             events = self._events(user)
             found_by = matching_values(self.partition.attributes, user.document())
             if not events and found_by == user.matching:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -25,13 +23,13 @@ from scim.adapters.tables.table import (
 )
 from scim.events.event import Event
 from scim.events.resource_events import membership_events
+from scim.resources.attempts import Attempts
 from scim.resources.errors import LostRaceError, ResourceMissingError, UnknownMembersError
 from scim.resources.identifiers import Operation, begin_operation
 from scim.resources.membership import Member, MembershipChange
 
 MEMBERS_PER_TRANSACTION = 30
 """Three writes a member, and room for the group's own rows and the outbox row below the limit of 100."""
-_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ def _raise_if_missing(refused: TransactionRefusedError, group_id: str) -> None:
 
 
 async def _change_what_differs(commits: _Commits, change: MembershipChange) -> tuple[str, bool]:
-    for attempt in range(_ATTEMPTS):
+    async for _ in Attempts():
         version, members = await differing_members(commits.partition, commits.group_id, change)
         commits.follow(version, closely=change.replace_all)
         if not members:
@@ -202,9 +200,8 @@ async def _change_what_differs(commits: _Commits, change: MembershipChange) -> t
             await commits.add(members)
         except TransactionRefusedError as refused:
             _raise_if_missing(refused, commits.group_id)
-            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not a secret
-        else:
-            return commits.version, True
+            continue
+        return commits.version, True
     raise LostRaceError
 
 

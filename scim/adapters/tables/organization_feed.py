@@ -13,7 +13,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.directory_races import ATTEMPTS, outages, pause, read_rows
+from scim.adapters.tables.directory_races import outages, read_rows
 from scim.adapters.tables.document_rows import joined_text, split_text
 from scim.adapters.tables.feed import RETENTION_DAYS
 from scim.adapters.tables.organizations import ORGANIZATION
@@ -31,6 +31,7 @@ from scim.adapters.tables.table import (
 from scim.directories.errors import DirectoryStoreUnavailableError
 from scim.directories.organization_events import OrganizationEvent
 from scim.events.feed import CursorExpiredError, FeedCursor, FeedPage
+from scim.resources.attempts import Attempts
 
 
 class TableOrganizationFeed:
@@ -44,12 +45,11 @@ class TableOrganizationFeed:
 
         An organization that is gone is told nothing any more.
         """
-        for attempt in range(ATTEMPTS):
+        async for _ in Attempts():
             with outages():
                 row = await self._table.read(event.organization_id, ORGANIZATION)
                 if row is None or await self._is_numbered(event, row):
                     return
-            await pause(attempt)
         raise DirectoryStoreUnavailableError("the organization's feed is being written by others")
 
     async def read(self, organization_id: str, after: FeedCursor, limit: int) -> FeedPage:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from scim.adapters.tables.directory_races import (
-    ATTEMPTS,
     commit_any_state,
     delete_once,
     insert_once,
     outages,
-    pause,
     read_rows,
 )
 from scim.adapters.tables.directory_rows import (
@@ -37,6 +35,7 @@ from scim.directories.errors import (
 )
 from scim.directories.interfaces import OrganizationPage
 from scim.directories.organization import Organization, is_organization_id
+from scim.resources.attempts import Attempts
 
 ORGANIZATION = "o"
 """The key of an organization's row in its own partition."""
@@ -105,7 +104,7 @@ class TableOrganizations:
         A directory's creation changes the organization's entry in the transaction that lists the directory. So of
         the list and the entry's ETag, read first, one tells of it, however close the two meet.
         """
-        for attempt in range(ATTEMPTS):
+        async for _ in Attempts():
             with outages():
                 entry = await self._table.read(LIST_PARTITION, f"o|{organization.id}")
             if await self._has_directories(organization.id):
@@ -114,7 +113,6 @@ class TableOrganizations:
                 with outages():
                     await self._forget_rows(organization.id)
                 return
-            await pause(attempt)
         raise DirectoryStoreUnavailableError("the organization is being changed by others")
 
     async def _forget_rows(self, organization_id: str) -> None:

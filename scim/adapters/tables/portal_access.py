@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from scim.adapters.tables.directory_races import ATTEMPTS, commit_any_state, outages, pause, read_rows
+from scim.adapters.tables.directory_races import commit_any_state, outages, read_rows
 from scim.adapters.tables.table import (
     Row,
     RowExistsError,
@@ -32,6 +32,7 @@ from scim.adapters.tables.table import (
 from scim.directories.errors import DirectoryStoreUnavailableError, OrganizationNotFoundError
 from scim.directories.organization import is_organization_id
 from scim.directories.portal_access import LinkUse, PortalLink, PortalSession, is_link_id, is_session_id
+from scim.resources.attempts import Attempts
 
 PORTAL_FIRST, PORTAL_END = "p|", "p}"
 
@@ -78,7 +79,7 @@ class TablePortalAccessStore:
         if not (is_organization_id(organization_id) and is_link_id(link_id)):
             return None
         key = _link_key(link_id)
-        for attempt in range(ATTEMPTS):
+        async for _ in Attempts():
             with outages():
                 rows = await read_rows(self._table, organization_id, (key, f"{key}}}"))
             old = next(_uses(organization_id, rows), None)
@@ -87,7 +88,6 @@ class TablePortalAccessStore:
             new = change(old)
             if new == old or await self._committed(old, new, rows[0].etag):
                 return new
-            await pause(attempt)
         raise DirectoryStoreUnavailableError("the link is being used by many at once", retry_after=1)
 
     async def forget_link(self, use: LinkUse) -> None:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from scim.adapters.tables.directory_races import ATTEMPTS, pause
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
     Row,
@@ -28,6 +27,7 @@ from scim.adapters.tables.table import (
     replace,
 )
 from scim.provisioning.bounded_cache import BoundedCache
+from scim.resources.attempts import Attempts
 from scim.resources.provisioning_log import (
     EVERY_ENTRY,
     Finding,
@@ -121,7 +121,7 @@ def _inserts(key: str, entry: ProvisioningLogEntry) -> list[Any]:
 async def _count_in(partition: Partition, key: str, entry: ProvisioningLogEntry) -> None:
     """Count a repeat in an entry that is kept; one that is gone by now is not missed."""
     written = secrets.token_hex(8)
-    for attempt in range(ATTEMPTS):
+    async for _ in Attempts():
         row = await partition.read(key)
         if row is None or row.values["written"] == written:  # Gone, or our own write whose answer was lost.
             return
@@ -129,11 +129,10 @@ async def _count_in(partition: Partition, key: str, entry: ProvisioningLogEntry)
         try:
             await partition.commit([replace(key, values, row.etag)])
         except RowChangedError:
-            await pause(attempt)
+            continue
         except RowMissingError:
             return
-        else:
-            return
+        return
 
 
 def _entry_key(entry: ProvisioningLogEntry) -> str:

@@ -6,8 +6,6 @@ at once, on any machines, with any clocks (docs/storage.md).
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace as changed
 
@@ -27,9 +25,9 @@ from scim.adapters.tables.table import (
     delete,
     insert,
 )
+from scim.resources.attempts import Attempts
 
 MAX_BACKLOG = 500
-_LOST_RACES = 20
 
 
 async def relay(partition: Partition) -> int:
@@ -37,8 +35,8 @@ async def relay(partition: Partition) -> int:
 
     One storage request for each 40 or so, and one to read up to 1000; a longer backlog takes 7 more for each 1000.
     """
-    moved, lost = 0, 0
-    while lost < _LOST_RACES:
+    moved = 0
+    async for _ in Attempts():
         backlog = await read_backlog(partition)
         index = backlog.index
         try:
@@ -49,10 +47,8 @@ async def relay(partition: Partition) -> int:
                     index = await _move(partition, index, part)
                     moved, left = moved + len(part), left[len(part) :]
         except TransactionRefusedError:  # Another relay was faster: let it go on, and look again.
-            lost += 1
-            await asyncio.sleep(random.uniform(0, 0.02 * lost))  # noqa: S311 - jitter, not a secret
-        else:
-            break
+            continue
+        break
     return moved
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from scim.resources.errors import LostRaceError
 from scim.resources.errors import StorageUnavailableError as StorageUnavailableError  # noqa: PLC0414 - part of the contract
 
 Value = str | bool | int | float | bytes | datetime
@@ -78,7 +79,7 @@ def delete(key: str, etag: str = "*") -> Write:
     return Write("delete", key, {}, etag)
 
 
-class TransactionRefusedError(Exception):
+class TransactionRefusedError(LostRaceError):
     """A transaction was refused as a whole, because of the write at ``index``; nothing of it was applied.
 
     ``uncertain`` tells that an earlier attempt of the same commit got no answer and may have been applied. Where it

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from scim.adapters.tables.directory_races import ATTEMPTS, outages, pause
+from scim.adapters.tables.directory_races import outages
 from scim.adapters.tables.directory_rows import LIST_PARTITION
 from scim.adapters.tables.table import (
     Row,
@@ -27,6 +27,7 @@ from scim.adapters.tables.table import (
 )
 from scim.directories.directory import DirectoryReference, is_directory_id
 from scim.directories.errors import DirectoryNotFoundError, DirectoryStoreUnavailableError
+from scim.resources.attempts import Attempts
 
 _WATCH = "watch"
 _USES, USES_END = "use|", "use}"
@@ -74,14 +75,13 @@ class TableWatchList:
 
     async def _merge(self, key: str, values: Mapping[str, Value]) -> None:
         """Merge into the lists' partition, where even a write that requires no state may meet others (412)."""
-        for attempt in range(ATTEMPTS):
+        async for _ in Attempts():
             with outages():
                 try:
                     await self._table.commit(LIST_PARTITION, [merge(key, values)])
                 except RowChangedError:
-                    await pause(attempt)
-                else:
-                    return
+                    continue
+            return
         raise DirectoryStoreUnavailableError("the list of directories is being changed by others")
 
 

@@ -13,13 +13,13 @@ from scim.adapters.tables.memberships import membership_removal
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row, RowMissingError, TransactionRefusedError, delete
 from scim.adapters.tables.users import read_user
+from scim.resources.attempts import Attempts
 from scim.resources.errors import LostRaceError, ResourceMissingError
 from scim.resources.values import parse_datetime
 
 PATIENCE = {CLEARING: 0, ANNOUNCING: 120, LEAVING: 120, STAGING: 600}
 """Seconds after which an operation counts as left by a crash: a request has 20 s, and clocks differ."""
 _MEMBERSHIPS_PER_STEP = 45
-_ATTEMPTS = 5
 
 
 async def hidden_groups(partition: Partition) -> frozenset[str]:
@@ -84,7 +84,7 @@ async def _finish_leaving(partition: Partition, row: Row) -> None:
 
 async def _forget(partition: Partition, finished: Row) -> None:
     """Take the mark from what is finished; its state may have changed, since whoever relies on it touches it."""
-    for _ in range(_ATTEMPTS):
+    async for _ in Attempts():
         row = await partition.read(finished.key)
         if row is None or row.values["kind"] != finished.values["kind"]:
             return
@@ -103,7 +103,7 @@ async def _clear(partition: Partition, group_id: str) -> bool:
     is_clear = True
     async for member_ids in _batches(partition, keys.member_range(group_id), _MEMBERSHIPS_PER_STEP):
         is_clear &= await _remove_memberships(partition, group_id, member_ids)
-    for _ in range(_ATTEMPTS):
+    async for _ in Attempts():
         parents = [keys.last_id(row.key) async for row in partition.rows(keys.group_range_of(group_id))]
         if not parents:
             return is_clear
@@ -123,7 +123,7 @@ async def _batches(partition: Partition, key_range: tuple[str, str], size: int) 
 
 
 async def _remove_memberships(partition: Partition, group_id: str, member_ids: list[str]) -> bool:
-    for _ in range(_ATTEMPTS):
+    async for _ in Attempts():
         writes = [write for member_id in member_ids for write in membership_removal(group_id, member_id)]
         if not writes:
             return True

@@ -17,9 +17,9 @@ from scim.adapters.tables.partition import Partition, in_parallel
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import TransactionRefusedError
 from scim.adapters.tables.unfinished import finish_operations
+from scim.resources.attempts import Attempts
 
 _ROUNDS: Final = 20
-_ATTEMPTS: Final = 5
 _CASES_AT_ONCE: Final = 500
 _MENDED_BY_COUNTING: Final = (
     "wrong_count",
@@ -93,7 +93,7 @@ async def _mend_cases(partition: Partition, cases: Sequence[str], progress: Prog
 
 async def _mend_case(partition: Partition, case: str) -> None:
     """Mend what a closer look finds, looking again when the transaction finds another state."""
-    for _ in range(_ATTEMPTS):
+    async for _ in Attempts():
         writes = one_write_a_row(await inspect(partition, case))
         if not writes:
             return
