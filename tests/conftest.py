@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from scim.directories.actor import Actor, acting
 from scim.local_host.azurite import Azurite, start_azurite
+
+TEST = Actor("operator", "tests")
+"""Who makes the changes that a test makes itself."""
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +27,10 @@ def own_azurite() -> Iterator[Azurite]:
     started = start_azurite(location=None)
     yield started
     started.stop()
+
+
+@pytest.fixture(autouse=True)
+def _acting_test() -> Iterator[None]:
+    """Let changes that a test makes without any surface be the test's: everything has an actor."""
+    with acting(TEST):
+        yield

@@ -15,6 +15,7 @@ from scim.admin.command import Command
 from scim.admin.deployment import add_deployment_options, deployment_settings
 from scim.admin.result import Result
 from scim.composition import Application
+from scim.directories.actor import acting, operator
 from scim.directories.errors import (
     DirectoryBusyError,
     DirectoryError,
@@ -35,7 +36,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
 )
 """Every command, in the order in which help lists them."""
 
-_PROGRAM: Final = "python -m scim.admin"
+_TOOL: Final = "scim.admin"
+_PROGRAM: Final = f"python -m {_TOOL}"
 _REFUSED, _CANNOT_DO = 1, USAGE_ERROR
 
 
@@ -74,7 +76,8 @@ async def _run(options: argparse.Namespace) -> Result:
     command: Command = options.command
     application = Application(deployment_settings(options, needs_vault=command.needs_vault))
     try:
-        return await command.run(application, options)
+        with acting(operator(_TOOL)):
+            return await command.run(application, options)
     finally:
         await application.close()
 

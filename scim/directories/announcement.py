@@ -7,7 +7,7 @@ import logging
 from scim.directories.directory import Directory
 from scim.directories.directory_changes import without_events
 from scim.directories.interfaces import DirectoryStore
-from scim.directories.organization_events import OrganizationEvents
+from scim.directories.organization_events import OrganizationEvents, note_event
 
 _log = logging.getLogger("scim.directories")
 
@@ -20,6 +20,8 @@ async def announce(directory: Directory, store: DirectoryStore, events: Organiza
     told = directory.untold
     if not told:
         return directory
+    for event in told:
+        note_event(event)
     try:
         for event in told:
             await events.tell(event)

@@ -18,6 +18,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Literal
 
+from scim.directories.actor import Actor
+
 MAX_VALID_TOKENS = 3
 """How many tokens of a directory may be valid at a time."""
 FINGERPRINT_BYTES = 8
@@ -91,6 +93,10 @@ class TokenRecord:
     """Why it ended; None before, and where that was not kept."""
     told: tuple[str, ...] = ()
     """What has been told of it in events, so that nothing is told twice and nothing is left out."""
+    made_by: Actor | None = None
+    """Who made it; None where that was not kept."""
+    ended_by: Actor | None = None
+    """Who ended it; None before, and where that was not kept."""
 
     def is_valid(self, at: datetime) -> bool:
         """Tell whether the token is accepted at a time."""
@@ -114,6 +120,8 @@ class TokenRecord:
             "rotation": self.rotation,
             "end_reason": self.end_reason,
             "told": list(self.told),
+            "made_by": self.made_by and self.made_by.to_json(),
+            "ended_by": self.ended_by and self.ended_by.to_json(),
         }
 
     @classmethod
@@ -131,6 +139,8 @@ class TokenRecord:
             rotation=form.get("rotation", ""),
             end_reason=form.get("end_reason"),
             told=tuple(form.get("told", ())),
+            made_by=Actor.from_json(form["made_by"]) if form.get("made_by") else None,
+            ended_by=Actor.from_json(form["ended_by"]) if form.get("ended_by") else None,
         )
 
 

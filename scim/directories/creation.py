@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from scim.directories.actor import current_actor
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import FINGERPRINT_TAG, TokenRecord, new_token, record_of
 from scim.directories.directory import Directory, DirectoryReference, Provider
@@ -119,7 +120,7 @@ class CreationService:
     async def _with_new_token(self, begun: Directory) -> CreatedDirectory:
         now, token = self._now(), new_token(begun.id, self._random_bytes)
         expiry = begun.tokens[-1].expires_at if begun.tokens else None
-        record = record_of(token, now, expires_at=expiry)
+        record = replace(record_of(token, now, expires_at=expiry), made_by=current_actor())
         await self._store.update_directory(begun.id, lambda old: _with_record(old, record, now))
         tags = {FINGERPRINT_TAG: record.fingerprint}
         version = await self._secrets.set(begun.secret_name, token, tags, expires=expiry)

@@ -7,11 +7,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from scim.directories.actor import current_actor, note_change
 from scim.directories.directory import Directory
 from scim.directories.directory_changes import begin_deletion, deleted_event, note_removed
 from scim.directories.errors import DirectoryNotFoundError
 from scim.directories.interfaces import DirectoryStore, SecretStore
-from scim.directories.organization_events import OrganizationEvent, OrganizationEvents
+from scim.directories.organization_events import OrganizationEvent, OrganizationEvents, note_event
 from scim.directories.token_events import untold_events
 
 QUIET = timedelta(minutes=2)
@@ -67,9 +68,11 @@ class DirectoryDeletion:
 
         :raises DirectoryNotFoundError: When there is none of this id.
         """
+        actor = current_actor()
         directory = await self._store.update_directory(
-            directory_id, lambda old: begin_deletion(old, self._now()), deleting=True
+            directory_id, lambda old: begin_deletion(old, self._now(), actor), deleting=True
         )
+        note_change("directory.deleting", directory_id, actor, organization_id=directory.organization_id)
         self._ask(directory_id)
         return directory
 
@@ -91,6 +94,7 @@ class DirectoryDeletion:
         untold: tuple[OrganizationEvent, ...] = (*directory.untold, *untold_events(directory, now))
         for event in (*untold, deleted_event(directory, now)):
             await self._events.tell(event)
+            note_event(event)
 
     async def _note(self, directory_id: str, rows: int) -> None:
         with suppress(DirectoryNotFoundError):  # others were faster

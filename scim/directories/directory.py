@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from scim.directories.actor import UNKNOWN, Actor
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory_events import DirectoryEvent
@@ -32,15 +33,17 @@ class Deletion:
     started: datetime
     removed: int = 0
     """How many rows are gone."""
+    actor: Actor = UNKNOWN
+    """Who began it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form that the row holds."""
-        return {"started": self.started.isoformat(), "removed": self.removed}
+        return {"started": self.started.isoformat(), "removed": self.removed, "actor": self.actor.to_json()}
 
     @classmethod
     def from_json(cls, form: Mapping[str, Any]) -> Deletion:
         """Return the deletion of its JSON form."""
-        return cls(datetime.fromisoformat(form["started"]), form["removed"])
+        return cls(datetime.fromisoformat(form["started"]), form["removed"], Actor.from_json(form.get("actor")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from scim.directories.actor import UNKNOWN, Actor
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Deletion, Directory, Status
 from scim.directories.directory_events import DirectoryEvent, DirectoryEventType
@@ -28,6 +29,8 @@ MappingChange = Callable[[Sequence[AttributeMapping]], Sequence[AttributeMapping
 class DirectoryChange:
     """What is to change of a directory; None leaves it as it is."""
 
+    actor: Actor
+    """Who changes it."""
     name: str | None = None
     status: Status | None = None
     mappings: Sequence[AttributeMapping] | MappingChange | None = None
@@ -49,8 +52,9 @@ class DirectoryChange:
         if new == old:
             return old
         if new.mapping_revision != old.mapping_revision:
-            new = _with_job(old, new, now)
-        return replace(new, changed=now, untold=(*old.untold, *_events(old, new, now, new_id)))
+            new = _with_job(old, new, now, self.actor)
+        events = (replace(event, actor=self.actor) for event in _events(old, new, now, new_id))
+        return replace(new, changed=now, untold=(*old.untold, *events))
 
     def _mappings(self, old: tuple[AttributeMapping, ...]) -> tuple[AttributeMapping, ...]:
         if self.mappings is None:
@@ -65,15 +69,17 @@ def without_events(directory: Directory, told: Iterable[DirectoryEvent]) -> Dire
     return directory if kept == directory.untold else replace(directory, untold=kept)
 
 
-def created_event(directory: Directory, event_id: str) -> DirectoryEvent:
+def created_event(directory: Directory, event_id: str, actor: Actor) -> DirectoryEvent:
     """Return the event of a new directory."""
-    return _event(directory, "directory.created", directory.created, event_id)
+    return _event(directory, "directory.created", directory.created, event_id, actor=actor)
 
 
-def _with_job(old: Directory, new: Directory, now: datetime) -> Directory:
+def _with_job(old: Directory, new: Directory, now: datetime, actor: Actor) -> Directory:
     before, after = old.attribute_mappings, new.attribute_mappings
     ready = tuple(path for path in old.matching_ready if path in matching_paths(after))
     job = next_job(old.mapping_job, old.mapping_revision, before, after, now)
+    if job is not None and job is not old.mapping_job:
+        job = replace(job, actor=actor)
     return replace(new, mapping_job=job, matching_ready=ready)
 
 
@@ -93,11 +99,11 @@ def end_job(directory: Directory, job: MappingJob) -> Directory:
     return replace(directory, mapping_job=None, matching_ready=ready)
 
 
-def begin_deletion(directory: Directory, now: datetime) -> Directory:
+def begin_deletion(directory: Directory, now: datetime, actor: Actor) -> Directory:
     """Return the directory as one that is being deleted; doing it again changes nothing."""
     if directory.deletion is not None:
         return directory
-    return replace(directory, status="deleting", changed=now, deletion=Deletion(now))
+    return replace(directory, status="deleting", changed=now, deletion=Deletion(now, actor=actor))
 
 
 def note_removed(directory: Directory, rows: int) -> Directory:
@@ -110,7 +116,8 @@ def note_removed(directory: Directory, rows: int) -> Directory:
 def deleted_event(directory: Directory, now: datetime) -> DirectoryEvent:
     """Return the event of the end of a directory; its id depends on the directory alone."""
     event_id = sha256(f"{directory.id}|deleted".encode()).hexdigest()[:32]
-    return _event(directory, "directory.deleted", now, event_id)
+    actor = directory.deletion.actor if directory.deletion else UNKNOWN
+    return _event(directory, "directory.deleted", now, event_id, actor=actor)
 
 
 def _events(old: Directory, new: Directory, now: datetime, new_id: Callable[[], str]) -> Iterable[DirectoryEvent]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from scim.directories.organization_events import event_json
+from scim.directories.actor import UNKNOWN, Actor
+from scim.directories.organization_events import ObjectType, event_json
 
 DirectoryEventType = Literal[
     "directory.created",
@@ -32,6 +33,18 @@ class DirectoryEvent:
     """The directory after the change; of its mappings the revision, and the names that came, went and changed."""
     previous_attributes: Mapping[str, Any] = field(default_factory=dict)
     """Of an update: the values before."""
+    actor: Actor = UNKNOWN
+    """Who made the change."""
+
+    @property
+    def object_type(self) -> ObjectType:
+        """What was changed: the directory, or its mappings."""
+        return "attribute_mappings" if self.type == "directory.attribute_mappings_changed" else "directory"
+
+    @property
+    def object_id(self) -> str:
+        """The directory's id, of its mappings, too."""
+        return self.directory_id
 
     def as_json(self) -> dict[str, Any]:
         """Return the event as it is sent."""
@@ -51,6 +64,7 @@ class DirectoryEvent:
             "timestamp": self.timestamp.isoformat(),
             "data": dict(self.data),
             "previous_attributes": dict(self.previous_attributes),
+            "actor": self.actor.to_json(),
         }
 
     @classmethod
@@ -64,4 +78,5 @@ class DirectoryEvent:
             datetime.fromisoformat(form["timestamp"]),
             form["data"],
             form["previous_attributes"],
+            Actor.from_json(form.get("actor")),
         )

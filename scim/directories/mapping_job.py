@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from scim.directories.actor import UNKNOWN, Actor
 from scim.directories.attribute_mapping import AttributeMapping
 
 SETTLING = timedelta(minutes=2)
@@ -38,6 +39,8 @@ class MappingJob:
     """The last user that it has done."""
     examined: int = 0
     updated: int = 0
+    actor: Actor = UNKNOWN
+    """Who changed the mappings."""
 
     def basis_of(self, user_id: str) -> int:
         """Return the revision of the mappings that a user was told of last, by its id."""
@@ -59,6 +62,7 @@ class MappingJob:
             "after": self.after,
             "examined": self.examined,
             "updated": self.updated,
+            "actor": self.actor.to_json(),
         }
 
     @classmethod
@@ -72,6 +76,7 @@ class MappingJob:
             after=form["after"],
             examined=form["examined"],
             updated=form["updated"],
+            actor=Actor.from_json(form.get("actor")),
         )
 
 

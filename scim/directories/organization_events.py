@@ -1,32 +1,18 @@
-"""Events of organizations: what happens to directories and to their tokens, and who is told. Pure."""
+"""Events of organizations: what happens to them, to directories, tokens, links and keys, and who is told. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from scim.directories.actor import Actor, note_change
+
+ObjectType = Literal["organization", "directory", "attribute_mappings", "token", "portal_link", "api_key"]
 
 
 class OrganizationEvent(Protocol):
-    """One thing that happened to a directory or to a token. Its id never changes, so telling it again is known."""
-
-    @property
-    def id(self) -> str:
-        """32 hex digits."""
-        ...
-
-    @property
-    def organization_id(self) -> str:
-        """Whose event it is."""
-        ...
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the event as it is stored and sent."""
-        ...
-
-
-class AboutDirectory(Protocol):
-    """What every event says."""
+    """One thing that happened. Its id never changes, so telling it again is known."""
 
     @property
     def id(self) -> str:
@@ -44,13 +30,32 @@ class AboutDirectory(Protocol):
         ...
 
     @property
-    def directory_id(self) -> str:
-        """What it is about."""
+    def directory_id(self) -> str | None:
+        """The directory that it is about, None where it is about none."""
+        ...
+
+    @property
+    def object_type(self) -> ObjectType:
+        """What was changed."""
+        ...
+
+    @property
+    def object_id(self) -> str:
+        """Its id: of a token the version, of mappings the directory's."""
+        ...
+
+    @property
+    def actor(self) -> Actor:
+        """Who made the change."""
         ...
 
     @property
     def timestamp(self) -> datetime:
         """When it happened."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the event as it is stored and sent."""
         ...
 
 
@@ -62,7 +67,13 @@ class OrganizationEvents(Protocol):
         ...
 
 
-def event_json(event: AboutDirectory, data: Mapping[str, Any]) -> dict[str, Any]:
+def note_event(event: OrganizationEvent) -> None:
+    """Say in the log what an event tells of, without names."""
+    about = {"organization_id": event.organization_id, "directory_id": event.directory_id or ""}
+    note_change(event.type, event.object_id, event.actor, **about)
+
+
+def event_json(event: OrganizationEvent, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event in the form that events of users and groups have, too."""
     moment = event.timestamp.astimezone(UTC)
     return {
@@ -71,5 +82,6 @@ def event_json(event: AboutDirectory, data: Mapping[str, Any]) -> dict[str, Any]
         "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z",
         "organization_id": event.organization_id,
         "directory_id": event.directory_id,
+        "actor": event.actor.to_json(),
         "data": dict(data),
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from scim.directories.actor import Actor
 from scim.directories.bearer_token import checksum, digest, random_secret
 from scim.directories.errors import InvalidValueError
 
@@ -72,6 +73,11 @@ class PortalSession:
     """As it was when the session began: so a page needs no other row to show it."""
     directory_id: str | None = None
     return_url: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who makes changes in this session."""
+        return Actor("portal_session", self.id, link_id=self.link_id)
 
     def opens(self, directory_id: str) -> bool:
         """Tell whether the session opens a directory of its organization."""

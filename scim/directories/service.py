@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from scim.directories.actor import current_actor
 from scim.directories.announcement import announce
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import FINGERPRINT_TAG, TokenRecord, new_token, record_of
@@ -215,7 +216,7 @@ class DirectoryService:
         :raises DirectoryNotFoundError: When there is none of this id.
         :raises DirectoryDeletingError: When it is being deleted.
         """
-        change = DirectoryChange(name, status, mappings)
+        change = DirectoryChange(current_actor(), name, status, mappings)
         changed = await self._store.update_directory(
             directory_id, lambda old: change.apply(old, self._now(), self._new_id)
         )
@@ -274,7 +275,7 @@ class DirectoryService:
         provider: Provider,
         mappings: tuple[AttributeMapping, ...],
     ) -> tuple[str, Directory]:
-        now = self._now()
+        now, actor = self._now(), current_actor()
         token = new_token(directory_id, self._random_bytes)
         directory = Directory(
             id=directory_id,
@@ -285,12 +286,12 @@ class DirectoryService:
             created=now,
             changed=now,
             cursor_secret=self._random_bytes(16).hex(),
-            tokens=(record_of(token, now),),
+            tokens=(replace(record_of(token, now), made_by=actor),),
             attribute_mappings=mappings,
             data_account=place(directory_id, self._data_accounts),
             matching_ready=tuple(sorted(matching_paths(mappings))),
         )
-        return token, replace(directory, untold=(created_event(directory, self._new_id()),))
+        return token, replace(directory, untold=(created_event(directory, self._new_id(), actor),))
 
 
 def _ending(now: datetime) -> Callable[[TokenRecord], TokenRecord]:

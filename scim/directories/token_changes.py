@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from scim.directories.actor import EXPIRY, VAULT_OPERATOR, Actor
 from scim.directories.bearer_token import MAX_VALID_TOKENS, EndReason, TokenRecord
 from scim.directories.directory import Directory
 from scim.directories.errors import InvalidValueError, TokenEndedError, TokenNotFoundError, TokensFullError
@@ -144,6 +145,27 @@ def end_versions(directory: Directory, ended: Mapping[str, EndReason], now: date
 def settle(directory: Directory, now: datetime) -> Directory:
     """Return the directory with tokens ended whose time has come, and without rotations that a crash left."""
     return _changed(directory, (token for token in directory.tokens if not _is_lost_rotation(token, now)), now)
+
+
+def with_authors(old: Directory, new: Directory, actor: Actor) -> Directory:
+    """Return a directory whose tokens say who ended them.
+
+    Time ends what expires and what was replaced some time ago; an operator what is gone from the secret store.
+    """
+    before = {token.version: token for token in old.tokens if token.state != "ended"}
+
+    def authored(token: TokenRecord) -> TokenRecord:
+        if token.state != "ended" or token.ended_by is not None or token.version not in before:
+            return token
+        return replace(token, ended_by=_author(before[token.version], token, actor))
+
+    return replace(new, tokens=tuple(map(authored, new.tokens)))
+
+
+def _author(before: TokenRecord, ended: TokenRecord, actor: Actor) -> Actor:
+    if ended.end_reason == "expired" or (ended.end_reason == "replaced" and ended.ends_at == before.ends_at):
+        return EXPIRY
+    return VAULT_OPERATOR if ended.end_reason in ("disabled", "deleted") else actor
 
 
 def _with_current(

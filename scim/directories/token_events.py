@@ -14,9 +14,10 @@ from functools import partial
 from hashlib import sha256
 from typing import Any, Literal, Protocol
 
+from scim.directories.actor import EXPIRY, UNKNOWN, Actor
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory
-from scim.directories.organization_events import event_json
+from scim.directories.organization_events import ObjectType, event_json
 from scim.directories.times import utc_text
 from scim.directories.token_expiry import due_warning, marks_of_warning, warning_mark
 
@@ -41,11 +42,23 @@ class TokenEvent:
     """``expires_at`` and ``days`` of a warning; ``reason`` of an end; ``expires_at`` of a new token."""
     mark: str = ""
     """What tells it from other events of the token."""
+    actor: Actor = UNKNOWN
+    """Who made or ended the token; of a warning the service."""
 
     @property
     def id(self) -> str:
         """Return the id that every telling of this event has: 32 hex digits."""
         return sha256(f"{self.directory_id}|{self.version}|{self.mark}".encode()).hexdigest()[:32]
+
+    @property
+    def object_type(self) -> ObjectType:
+        """What was changed: a token."""
+        return "token"
+
+    @property
+    def object_id(self) -> str:
+        """The token's version in the secret store."""
+        return self.version
 
     def as_json(self) -> dict[str, Any]:
         """Return the event as it is stored and sent."""
@@ -89,14 +102,26 @@ def _untold(directory: Directory, token: TokenRecord, at: datetime) -> Iterator[
     )
     expiry = utc_text(token.expires_at) if token.expires_at else None
     if token.origin in _BEGUN and _BEGUN_MARK not in token.told:
-        yield about(_BEGUN[token.origin], timestamp=token.created, mark=_BEGUN_MARK, data={"expires_at": expiry})
+        yield about(
+            _BEGUN[token.origin],
+            timestamp=token.created,
+            mark=_BEGUN_MARK,
+            data={"expires_at": expiry},
+            actor=token.made_by or UNKNOWN,
+        )
     days = due_warning(token, at)
     if days is not None:
         data = {"expires_at": expiry, "days": days}
-        yield about("token.expiring", timestamp=at, mark=warning_mark(days), data=data)
+        yield about("token.expiring", timestamp=at, mark=warning_mark(days), data=data, actor=EXPIRY)
     if token.state == "ended" and _ENDED_MARK not in token.told:
         kind: TokenEventType = "token.revoked" if token.end_reason == "revoked" else "token.ended"
-        yield about(kind, timestamp=token.ends_at or at, mark=_ENDED_MARK, data={"reason": token.end_reason})
+        yield about(
+            kind,
+            timestamp=token.ends_at or at,
+            mark=_ENDED_MARK,
+            data={"reason": token.end_reason},
+            actor=token.ended_by or UNKNOWN,
+        )
 
 
 def _marks_settled_by(event: TokenEvent) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from scim.directories.actor import current_actor
 from scim.directories.bearer_token import (
     FINGERPRINT_TAG,
     ROTATION_TAG,
@@ -28,6 +29,7 @@ from scim.directories.errors import (
 )
 from scim.directories.interfaces import DirectoryStore, SecretStore, SecretVersion, TokenUseStore, WatchList
 from scim.directories.organization import check_text
+from scim.directories.organization_events import note_event
 from scim.directories.token import NewToken, Token, described
 from scim.directories.token_changes import (
     DEFAULT_OVERLAP,
@@ -40,6 +42,7 @@ from scim.directories.token_changes import (
     revoke,
     revoke_all,
     settle,
+    with_authors,
     withdraw_rotation,
 )
 from scim.directories.token_events import TokenEvents, mark_told, untold_events
@@ -126,13 +129,14 @@ class TokenService:
         check_text("rotation_id", rotation_id or "new", LONGEST_ROTATION_ID)
         token = new_token(directory_id, self._random_bytes)
         made = record_of(token, now, expires_at=expires_at)
-        intent = replace(made, origin="rotated", rotation=rotation_id or self._new_id())
+        rotation = rotation_id or self._new_id()
+        intent = replace(made, origin="rotated", rotation=rotation, made_by=current_actor())
         begun = await self._change(directory_id, lambda old: begin_rotation(old, intent, now, force=force))
         for record in begun.tokens:
             if record.rotation == intent.rotation and record.version:
                 return NewToken(begun, record, await self.token_again(begun, record.version), repeated=True)
         version = await self._store_value(begun, token, intent)
-        confirmed = await self._directories.update_directory(
+        confirmed = await self._update(
             directory_id, lambda old: confirm_rotation(old, intent.fingerprint, version, self._now(), overlap)
         )
         (record,) = (each for each in confirmed.tokens if each.version == version)
@@ -194,7 +198,7 @@ class TokenService:
         if version.expires is not None and version.expires <= now:
             raise InvalidValueError("token", "the newest version of the secret has expired")
         made = record_of(token, now, expires_at=version.expires)
-        record = replace(made, origin="adopted", state="active", version=version.version)
+        record = replace(made, origin="adopted", state="active", version=version.version, made_by=current_actor())
         adopted = await self._change(directory_id, lambda old: adopt(old, record, now, overlap))
         await self.tell(adopted)
         return record
@@ -219,6 +223,8 @@ class TokenService:
     async def tell(self, directory: Directory) -> None:
         """Tell what has not been told of a directory's tokens; what cannot be told now, the sweep will."""
         events = untold_events(directory, self._now())
+        for event in events:
+            note_event(event)
         try:
             for event in events:
                 await self._events.tell(event)
@@ -235,7 +241,12 @@ class TokenService:
 
     async def _change(self, directory_id: str, change: Callable[[Directory], Directory]) -> Directory:
         await self._watch_list.watch(directory_id)
-        return await self._directories.update_directory(directory_id, change)
+        return await self._update(directory_id, change)
+
+    async def _update(self, directory_id: str, change: Callable[[Directory], Directory]) -> Directory:
+        """Change a directory's row; tokens that end with it say by whom."""
+        actor = current_actor()
+        return await self._directories.update_directory(directory_id, lambda old: with_authors(old, change(old), actor))
 
     async def _store_value(self, directory: Directory, token: str, intent: TokenRecord) -> str:
         try:
@@ -251,7 +262,7 @@ class TokenService:
         except SecretDeletedError:
             # Ended in the row first, since recovering brings the old versions back for a moment.
             gone: dict[str, EndReason] = {record.version: "deleted" for record in directory.tokens}
-            await self._directories.update_directory(directory.id, lambda old: end_versions(old, gone, self._now()))
+            await self._update(directory.id, lambda old: end_versions(old, gone, self._now()))
             await self._secrets.recover(name)
             return await self._secrets.set(name, token, tags, expires=intent.expires_at)
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from scim.directories.actor import VAULT_OPERATOR, WATCHER, acting
 from scim.directories.bearer_token import EndReason
 from scim.directories.directory import SECRET_PREFIX, Directory, DirectoryReference, secret_name_of
 from scim.directories.errors import InvalidValueError, SecretDisabledError, SecretNotFoundError
@@ -54,6 +55,10 @@ class TokenWatcher:
 
         A directory that fails does not keep the others waiting: it is logged, and looked at again in the next round.
         """
+        with acting(WATCHER):
+            await self._watch()
+
+    async def _watch(self) -> None:
         # Directories first: one that is listed as created has its secret when the secrets are listed.
         references = await self._references()
         last = await self._watch_list.last_change()
@@ -156,7 +161,8 @@ class TokenWatcher:
 
     async def _adopt(self, directory: Directory, version: SecretVersion) -> None:
         try:
-            record = await self._tokens.adopt_version(directory.id, version)
+            with acting(VAULT_OPERATOR):
+                record = await self._tokens.adopt_version(directory.id, version)
         except InvalidValueError as error:
             self._refused.add(version.version)
             _log.warning("version %s of %s was not adopted: %s", version.version, directory.secret_name, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,8 @@ class Event:
     previous_attributes: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
     """``mapping`` where not the resource changed but what its directory maps; then the names are the profile's."""
+    actor: Mapping[str, Any] | None = None
+    """Who changed the mappings, where those are the reason; otherwise it was the directory's identity provider."""
     untold: int = 0
     """How many more members of a new group wait to be told of since this event; for the service alone."""
 
@@ -37,5 +40,5 @@ class Event:
         }
         if self.changed:
             event |= {"changed": list(self.changed), "previous_attributes": self.previous_attributes}
-        more = {"reason": self.reason, "untold": self.untold}
+        more = {"reason": self.reason, "actor": self.actor, "untold": self.untold}
         return event | {name: value for name, value in more.items() if value}

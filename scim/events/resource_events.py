@@ -40,10 +40,10 @@ def updated_events(name: str, before: Document, after: Document) -> list[Event]:
     return events
 
 
-def mapping_events(document: Document, before: Mapping[str, Any]) -> list[Event]:
+def mapping_events(document: Document, before: Mapping[str, Any], actor: Mapping[str, Any]) -> list[Event]:
     """Return the event of a user whose custom attributes are others because its directory's mappings are."""
-    previous = {"custom_attributes": dict(before)}
-    return [Event("user.updated", {"resource": dict(document)}, ("custom_attributes",), previous, reason="mapping")]
+    previous, changed = {"custom_attributes": dict(before)}, ("custom_attributes",)
+    return [Event("user.updated", {"resource": dict(document)}, changed, previous, reason="mapping", actor=actor)]
 
 
 def changed_attributes(before: Document, after: Document) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from scim.composition import Application, application
+from scim.directories.actor import acting, operator
 from scim.local_host import core_tools
 from scim.local_host.announcement import Announcement
 from scim.local_host.api_access import ApiAccess, create_api_access, open_demo_api_access
@@ -107,15 +108,19 @@ class _LocalRun:
         service = application()
         try:
             await service.prepare_storage()
-            directories = await self._open_directories(service)
-            portal = await portal_url(service, directories[0], os.environ[PUBLIC_BASE_URL])
-            opened = _Opened(directories, await self._open_api(service), portal)
+            with acting(operator("scim.local_host")):
+                opened = await self._open(service)
             if self._uses_core_tools():
                 await self._serve_with_core_tools(opened)
             else:
                 await self._serve_ourselves(opened)
         finally:
             await service.close()
+
+    async def _open(self, service: Application) -> _Opened:
+        directories = await self._open_directories(service)
+        portal = await portal_url(service, directories[0], os.environ[PUBLIC_BASE_URL])
+        return _Opened(directories, await self._open_api(service), portal)
 
     async def _open_directories(self, service: Application) -> list[DirectoryAccess]:
         public_url = os.environ[PUBLIC_BASE_URL]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from scim.composition import Application
+from scim.directories.actor import acting, operator
 from scim.directories.errors import DirectoryError, DirectoryStoreUnavailableError, SecretStoreError
 from scim.maintenance import commands, copies
 from scim.maintenance.copies import CopyFileError
@@ -21,7 +22,8 @@ from scim.one_line_parser import OneLineParser
 from scim.resources.errors import StorageUnavailableError
 from scim.settings import Settings, SettingsError
 
-_PROGRAM: Final = "python -m scim.maintenance"
+_TOOL: Final = "scim.maintenance"
+_PROGRAM: Final = f"python -m {_TOOL}"
 _CANNOT_DO: Final = 2
 _MAX_USERS: Final = 1_000_000
 
@@ -56,19 +58,24 @@ def _print(result: Result, *, as_json: bool) -> None:
 async def _run(options: argparse.Namespace, progress: Progress) -> Result:
     application = Application(Settings.from_environment(os.environ))
     try:
-        match options.command:
-            case "check":
-                return await commands.check(application, options.directory, progress, repair=options.repair)
-            case "relay":
-                return await commands.relay_now(application, options.directory)
-            case "backup":
-                return await copies.backup(application, options.file, progress)
-            case "restore":
-                return await copies.restore(application, options.file, options.only, progress)
-            case _:
-                return await commands.seed(application, options.directory, options.users, options.groups, progress)
+        with acting(operator(_TOOL)):
+            return await _done(application, options, progress)
     finally:
         await application.close()
+
+
+async def _done(application: Application, options: argparse.Namespace, progress: Progress) -> Result:
+    match options.command:
+        case "check":
+            return await commands.check(application, options.directory, progress, repair=options.repair)
+        case "relay":
+            return await commands.relay_now(application, options.directory)
+        case "backup":
+            return await copies.backup(application, options.file, progress)
+        case "restore":
+            return await copies.restore(application, options.file, options.only, progress)
+        case _:
+            return await commands.seed(application, options.directory, options.users, options.groups, progress)
 
 
 def _read_options(arguments: Sequence[str]) -> argparse.Namespace:

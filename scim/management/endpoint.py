@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from scim.directories.actor import Actor, acting, become
 from scim.directories.api_key import ApiKey, KeyScope
 from scim.directories.directory import Directory
 from scim.directories.errors import DirectoryDeletingError
@@ -55,11 +56,12 @@ class ManagementEndpoint:
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
         entry = self.begin_entry("api_request", web, "key_id", "organization_id", "directory_id")
-        with storage_scope() as scope:
+        with storage_scope() as scope, acting(has_line=True) as now:
             try:
                 response = await self._answered(web, entry)
             except Exception as error:  # noqa: BLE001 - the last place that can still answer with a problem
                 response = problem_answer(_problem(error))
+        entry.facts |= now.facts()
         entry.finish(response.status, scope.requests)
         return replace(response, headers={**response.headers, "request-id": entry.correlation_id})
 
@@ -73,6 +75,7 @@ class ManagementEndpoint:
         entry.operation = operation.id
         key = await self._authenticated(web.headers.get("authorization", ""))
         entry.facts["key_id"] = key.id
+        become(Actor("api_key", key.id, key.name))
         _require_scope(key, operation.scope)
         organization = await self._organization(key, parameters.get("organization_id"))
         directory = await self._directory(key, parameters.get("directory_id"), operation)

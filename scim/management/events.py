@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,15 @@ class EventData(Answer):
     token: dict[str, Any] = Field(default_factory=dict, description="Of a token: version, last four characters.")
 
 
+class ActorAnswer(Answer):
+    """Who made a change."""
+
+    type: Literal["api_key", "portal_session", "operator", "provider", "service"]
+    id: str = Field(description="Of the key or the session; of an operator the tool; of the service what it does.")
+    label: str | None = Field(description="A key's name, or whom a link says it is for.")
+    link_id: str | None = Field(description="Of a session: the link to the portal that it was made with.")
+
+
 class EventAnswer(Answer):
     """One committed change."""
 
@@ -39,6 +48,9 @@ class EventAnswer(Answer):
     timestamp: str
     organization_id: str
     directory_id: str
+    actor: ActorAnswer | None = Field(
+        None, description="Who made the change; absent where a user or group was changed by its identity provider."
+    )
     data: EventData
     changed: list[str] = Field(
         default_factory=list, description="Of an update: the attributes that differ, under the profile's names."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
+from scim.directories.actor import acting, become
 from scim.events.directory_reading import DirectoryReading
 from scim.portal.problems import PortalProblem, failure, no_session, not_found, problem_of, two_sessions
 from scim.portal.rendering import page, problem_page
@@ -37,11 +38,12 @@ class PortalEndpoint:
         """Return the answer to a request: a page whatever happens, never an exception."""
         entry = self.begin_entry("portal_request", web, "organization_id", "directory_id")
         visit = Visit(self.services, web, _UNKNOWN, {}, self.public_base_url or web.origin, entry.correlation_id)
-        with storage_scope() as scope:
+        with storage_scope() as scope, acting(has_line=True) as now:
             try:
                 response = await self._answered(visit, entry)
             except Exception as error:  # noqa: BLE001 - the last place that can still answer with a page
                 response = problem_page(visit, _problem(error))
+        entry.facts |= now.facts()
         entry.finish(response.status, scope.requests)
         headers = {**SECURITY_HEADERS, **response.headers, "request-id": entry.correlation_id}
         return replace(response, headers=headers)
@@ -75,6 +77,7 @@ class PortalEndpoint:
         if session is None or visit.key is None:
             raise no_session(visit.page.method)
         entry.facts["organization_id"] = session.organization_id
+        become(session.actor)
         if visit.page.method == "POST":
             require_form_token(visit.form, visit.key)
         visit = replace(visit, found_session=session)

@@ -6,6 +6,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -48,11 +49,19 @@ class AuthenticationFailedException(UnauthorizedException):
         self.directory = directory
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """For which directory a request may act, and by which of its tokens."""
+
+    directory: Directory
+    token: TokenRecord
+
+
 class Authenticates(Protocol):
     """Decides for which directory a request may act."""
 
-    async def authenticate(self, directory_id: str, authorization: str | None) -> Directory:
-        """Return the directory for which a request with this Authorization header may act.
+    async def authenticate(self, directory_id: str, authorization: str | None) -> Admission:
+        """Return for which directory a request with this Authorization header may act, and by which token.
 
         :raises AuthenticationFailedException: 401, when it may act for none.
         :raises ServiceUnavailableException: 503, when that cannot be told because a store does not answer.
@@ -83,8 +92,8 @@ class Authenticator:
         self._directories = DirectoryCache(directories, monotonic=monotonic)
         self._digests = TokenDigests(secret_store, monotonic=monotonic, uniform=uniform)
 
-    async def authenticate(self, directory_id: str, authorization: str | None) -> Directory:
-        """Return the directory for which a request with this Authorization header may act.
+    async def authenticate(self, directory_id: str, authorization: str | None) -> Admission:
+        """Return for which directory a request with this Authorization header may act, and by which token.
 
         :raises AuthenticationFailedException: 401, when it may act for none.
         :raises ServiceUnavailableException: 503, when that cannot be told because a store does not answer.
@@ -105,7 +114,7 @@ class Authenticator:
         """Let a change that this process made of a directory act at once."""
         self._directories.forget(directory_id)
 
-    async def _accepted(self, directory: Directory | None, presented: PresentedToken) -> Directory | None:
+    async def _accepted(self, directory: Directory | None, presented: PresentedToken) -> Admission | None:
         record = self._matching(directory, presented)
         if directory is None or record is None:
             return None
@@ -113,7 +122,7 @@ class Authenticator:
         if confirmed is None or not matches(presented.digest, confirmed):
             return None
         self._used(directory.id, record.version)
-        return directory
+        return Admission(directory, record)
 
     def _matching(self, directory: Directory | None, presented: PresentedToken) -> TokenRecord | None:
         found = None

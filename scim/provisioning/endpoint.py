@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 from scim2_models import NotFoundException, SCIMException
 
+from scim.directories.actor import Actor, acting, become
+from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory
 from scim.provisioning.answers import error_answer
 from scim.provisioning.authentication import Authenticates, AuthenticationFailedException
@@ -24,6 +26,7 @@ from scim.web import WebRequest, WebResponse
 
 _log = logging.getLogger("scim.provisioning")
 _PREFIX = "/scim/v2/"
+_TOKEN_FACTS = ("token_version", "token_last_four")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,9 @@ class ProvisioningEndpoint:
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
-        entry = self.begin_entry("scim_request", web, "directory_id", "resource_type")
+        entry = self.begin_entry("scim_request", web, "directory_id", "resource_type", *_TOKEN_FACTS)
         exchange = _Exchange(entry)
-        with storage_scope() as scope:
+        with storage_scope() as scope, acting():
             try:
                 response = await self._answered(web, exchange)
             except Exception as error:  # noqa: BLE001 - the last place that can still answer in SCIM form
@@ -69,8 +72,10 @@ class ProvisioningEndpoint:
         if segments == ["ServiceProviderConfig"] and web.method == "GET" and not web.query.get("filter"):
             entry.operation = "service_provider_config"
             return answer_service_provider_config(base_url)
-        directory = await self.authenticator.authenticate(directory_id, web.headers.get("authorization"))
-        entry.facts["directory_id"] = directory.id
+        admission = await self.authenticator.authenticate(directory_id, web.headers.get("authorization"))
+        directory = admission.directory
+        become(Actor("provider", directory.id, directory.name))
+        entry.facts |= {"directory_id": directory.id, **_token_facts(admission.token)}
         exchange.request = request = ScimRequest(
             web=web,
             directory=directory,
@@ -103,6 +108,10 @@ class _Exchange:
                 Outcome(self.error.directory, self.entry.method, operation, resource_type, status, error=self.error)
             ]
         return []
+
+
+def _token_facts(token: TokenRecord) -> dict[str, str]:
+    return dict(zip(_TOKEN_FACTS, (token.version, token.last_four), strict=True))
 
 
 def _failure(error: Exception) -> WebResponse:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from scim.adapters.tables.feed import read_feed
+from scim.composition import Application
+from scim.directories.actor import VAULT_OPERATOR, Actor, acting
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.deletion import QUIET
 from scim.events.feed import FeedCursor
@@ -51,24 +53,32 @@ async def written(scim: ScimClient) -> dict[str, Event]:
 @pytest.fixture
 async def told(scim: ScimClient) -> dict[str, Event]:
     """What the organization's feed holds at the end of a directory: of each type the last event."""
-    application, one = scim.application, scim.directory.id
-    directories, tokens, secrets = application.directories, application.tokens, application.secret_store
-    tag, level = AttributeMapping("tag", f"{EXTENSION_URN}:tag"), AttributeMapping("level", f"{EXTENSION_URN}:level")
-    await directories.update_directory(one, name="Entra ID")
-    await directories.update_directory(one, mappings=[replace(tag, description="Colour"), level])
-    await directories.set_status(one, "disabled")
-    await directories.set_status(one, "active")
-    rotated = await tokens.rotate(one, expires_at=datetime.now(UTC) + timedelta(days=20))
-    await tokens.revoke(one, rotated.record.version)
-    adopted = await secrets.set(scim.directory.secret_name, "x" * 40, {})
-    await tokens.adopt(one)
-    await tokens.end_versions(one, {adopted: "disabled"})
+    application, one = scim.application, scim.directory
+    with acting(Actor("api_key", "key_0c3a91e7d2b84f65", "Backend")):
+        await application.directories.create_directory(one.organization_id, name="Entra", provider="entra_id")
+        await change_directory(application, one.id)
+    adopted = await application.secret_store.set(one.secret_name, "x" * 40, {})
+    with acting(VAULT_OPERATOR):
+        await application.tokens.adopt(one.id)
+    await application.tokens.end_versions(one.id, {adopted: "disabled"})
     application.deletion._now = lambda: datetime.now(UTC) - QUIET
-    deleting = await application.deletion.begin(one)
+    with acting(Actor("api_key", "key_0c3a91e7d2b84f65", "Backend")):
+        deleting = await application.deletion.begin(one.id)
     application.deletion._now = lambda: datetime.now(UTC)
     await application.deletion.proceed(deleting)
-    page = await application.organization_feed.read(scim.directory.organization_id, FeedCursor(), 100)
+    page = await application.organization_feed.read(one.organization_id, FeedCursor(), 100)
     return {event["type"]: event for _, event in page.events}
+
+
+async def change_directory(application: Application, directory_id: str) -> None:
+    directories, tokens = application.directories, application.tokens
+    tag, level = AttributeMapping("tag", f"{EXTENSION_URN}:tag"), AttributeMapping("level", f"{EXTENSION_URN}:level")
+    await directories.update_directory(directory_id, name="Entra ID")
+    await directories.update_directory(directory_id, mappings=[replace(tag, description="Colour"), level])
+    await directories.set_status(directory_id, "disabled")
+    await directories.set_status(directory_id, "active")
+    rotated = await tokens.rotate(directory_id, expires_at=datetime.now(UTC) + timedelta(days=20))
+    await tokens.revoke(directory_id, rotated.record.version)
 
 
 async def test_every_example_is_what_the_service_writes(written: dict[str, Event], told: dict[str, Event]) -> None:

@@ -99,6 +99,8 @@ async def test_a_request_is_a_span_above_the_spans_of_its_storage_calls(scim: Sc
         "scim.operation": "create",
         "scim.resource_type": "User",
         "scim.directory_id": scim.directory.id,
+        "scim.token_version": scim.directory.tokens[0].version,
+        "scim.token_last_four": scim.token[-4:],
         "scim.status": 201,
         "scim.storage_requests": 1,
         "scim.correlation_id": "0f5b2c1e-0000-4000-8000-000000000001",

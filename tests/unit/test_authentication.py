@@ -132,14 +132,14 @@ async def unavailable(process: Authenticator, directory_id: str, token: str) -> 
 async def test_the_right_token_gets_its_directory(world: World, directory: Directory) -> None:
     token, _ = await world.add_token(directory)
     accepted = await world.process().authenticate(directory.id, f"Bearer {token}")
-    assert accepted == world.directories.rows[directory.id]
+    assert accepted.directory == world.directories.rows[directory.id]
 
 
 async def test_every_valid_token_gets_in(world: World, directory: Directory) -> None:
     tokens = [(await world.add_token(directory))[0] for _ in range(3)]
     process = world.process()
     for token in [*tokens, *reversed(tokens)]:
-        assert (await process.authenticate(directory.id, f"Bearer {token}")).id == directory.id
+        assert (await process.authenticate(directory.id, f"Bearer {token}")).directory.id == directory.id
 
 
 @pytest.mark.parametrize("value", ["an operators token 0123456789abcdef", "  surrounded-by-white-space-0123456789 \n"])
@@ -355,7 +355,7 @@ async def test_requests_at_once_share_one_row_and_one_secret(world: World, direc
     token, _ = await world.add_token(directory)
     process = world.process()
     accepted = await asyncio.gather(*(process.authenticate(directory.id, f"Bearer {token}") for _ in range(200)))
-    assert {one.id for one in accepted} == {directory.id}
+    assert {one.directory.id for one in accepted} == {directory.id}
     assert world.costs == (1, 1)
 
 
@@ -376,7 +376,7 @@ async def test_who_gives_up_waiting_does_not_end_it_for_others(world: World, dir
     second = asyncio.create_task(process.authenticate(directory.id, f"Bearer {token}"))
     await asyncio.sleep(0)
     first.cancel()
-    assert (await second).id == directory.id
+    assert (await second).directory.id == directory.id
     assert world.costs == (1, 1)
     with pytest.raises(asyncio.CancelledError):
         await first

@@ -22,7 +22,8 @@ def test_the_reference_and_the_signals_of_operations_name_the_metrics_of_the_cod
 
 def test_the_reference_names_the_attributes_of_the_spans() -> None:
     code = "".join(read(f"scim/adapters/telemetry/{name}.py") for name in ("requests", "tables", "secrets"))
-    facts = {f"scim.{fact}" for fact in ("directory_id", "resource_type", "key_id", "organization_id")}
+    names = ("directory_id", "resource_type", "token_version", "token_last_four", "key_id", "organization_id")
+    facts = {f"scim.{fact}" for fact in (*names, "actor_type", "actor_id", "link_id", "changes")}
 
     assert names_in(REFERENCE.section("Spans")) == set(re.findall(r'"(scim\.[\w.]+)"', code)) | facts
 

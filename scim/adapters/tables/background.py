@@ -18,6 +18,7 @@ from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.unfinished import finish_operations
 from scim.directories.activity import LOADS_KEPT, ActivityStore
+from scim.directories.actor import RELAY, RETENTION, SWEEP, acting
 from scim.directories.directory import Directory, DirectoryReference
 from scim.directories.interfaces import DirectoryStore
 from scim.directories.organization import Organization
@@ -56,6 +57,10 @@ class BackgroundWork:
 
     async def relay_directory(self, directory_id: str) -> None:
         """Relay one directory after a change, and finish what its deletions left to do; or go on with its own."""
+        with acting(RELAY):
+            await self._relay_directory(directory_id)
+
+    async def _relay_directory(self, directory_id: str) -> None:
         directory = await self.directories.directory(directory_id)
         if directory is None:
             return
@@ -79,11 +84,16 @@ class BackgroundWork:
             if not await self._attempt("sweep", reference.directory_id, self._sweep_directory(reference, signals)):
                 signals.failures += 1
 
-        await self._for_each_directory(sweep)
+        with acting(SWEEP):
+            await self._for_each_directory(sweep)
         return signals
 
     async def forget_what_is_old(self) -> None:
         """Delete feed rows, log entries, loads and ended links that are older than their retention, of all there is."""
+        with acting(RETENTION):
+            await self._forget_what_is_old()
+
+    async def _forget_what_is_old(self) -> None:
         await self._for_each_directory(self._forget_in_directory)
         async for organization in self._organizations():
             forgetting = self.organization_feed.forget_old(organization.id)

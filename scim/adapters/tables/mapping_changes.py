@@ -136,7 +136,7 @@ class _Change:
             custom_attributes(mappings, directory_schemas(mappings).user, document)
             for mappings in (self.former[basis], self.mappings)
         )
-        return mapping_events(document, before) if before != after else []
+        return mapping_events(document, before, self.job.actor.to_json()) if before != after else []
 
 
 async def _rewrite(

@@ -6,8 +6,7 @@ from opentelemetry import context
 from opentelemetry.trace import StatusCode, set_span_in_context
 
 from scim.adapters.telemetry.instruments import Instruments
-from scim.directories.directory import Directory
-from scim.provisioning.authentication import Authenticates
+from scim.provisioning.authentication import Admission, Authenticates
 from scim.request_log import LogEntry, correlation_id
 from scim.resources.storage_scope import current_storage_scope
 from scim.web import WebRequest
@@ -53,8 +52,8 @@ class ObservedAuthenticator:
         self._authenticator = authenticator
         self._instruments = instruments
 
-    async def authenticate(self, directory_id: str, authorization: str | None) -> Directory:
-        """Return the directory for which a request with this Authorization header may act."""
+    async def authenticate(self, directory_id: str, authorization: str | None) -> Admission:
+        """Return for which directory a request with this Authorization header may act, and by which token."""
         scope = current_storage_scope()
         before = scope.requests
         try:
