@@ -17,13 +17,12 @@ from scim.directories.directory_changes import DirectoryChange, MappingChange, c
 from scim.directories.errors import (
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
-    OrganizationNotFoundError,
     SecretStoreError,
 )
-from scim.directories.interfaces import DirectoriesPage, DirectoryPage, DirectoryStore, OrganizationPage, SecretStore
+from scim.directories.interfaces import DirectoriesPage, DirectoryPage, DirectoryStore, SecretStore
 from scim.directories.mapping_job import matching_paths
-from scim.directories.organization import MappingsBy, Organization
 from scim.directories.organization_events import OrganizationEvents
+from scim.directories.organization_service import OrganizationService
 from scim.directories.placement import DEFAULT_DATA_ACCOUNT, place
 from scim.directories.token_changes import activate, check_expiry
 
@@ -42,8 +41,8 @@ class NewDirectory:
         return f"NewDirectory({self.directory.id!r}, token not shown)"
 
 
-class DirectoryService:
-    """Creates and changes organizations and directories.
+class DirectoryService(OrganizationService):
+    """Creates and changes directories, beside their organizations.
 
     Two stores take part in a creation and no transaction spans them, so its steps have an order in which a crash
     between any two leaves nothing that authenticates and everything findable: the list entry, the row with a token
@@ -70,68 +69,12 @@ class DirectoryService:
         :param ask: Asks for what a change of mappings leaves to do, and does not wait; the sweep follows in any case.
         :param data_accounts: The data accounts that new directories are placed in.
         """
-        self._store = store
+        super().__init__(store, now=now, new_id=new_id)
         self._secrets = secret_store
         self._events = events
-        self._now = now
-        self._new_id = new_id
         self._ask = ask
         self._random_bytes = random_bytes
         self._data_accounts = data_accounts
-
-    async def create_organization(
-        self, name: str, external_id: str | None = None, *, creation_id: str | None = None
-    ) -> Organization:
-        """Return a new organization.
-
-        :param creation_id: 32 hex digits for its id, where they are known beforehand.
-        :raises InvalidValueError: When the name or the external id is blank or too long.
-        :raises OrganizationExistsError: When another organization has the external id.
-        """
-        organization = Organization(f"org_{creation_id or self._new_id()}", name.strip(), external_id, self._now())
-        await self._store.create_organization(organization)
-        return organization
-
-    async def get_organization(self, organization_id: str) -> Organization:
-        """Return an organization.
-
-        :raises OrganizationNotFoundError: When there is none of this id.
-        """
-        organization = await self._store.organization(organization_id)
-        if organization is None:
-            raise OrganizationNotFoundError(organization_id)
-        return organization
-
-    async def find_organization(self, external_id: str) -> Organization | None:
-        """Return the organization that has an external id, or None."""
-        return await self._store.organization_by_external_id(external_id)
-
-    async def list_organizations(self, after: str, limit: int) -> OrganizationPage:
-        """Return organizations behind an id, or from the first on when it is empty. One storage request."""
-        return await self._store.list_organizations(after, limit)
-
-    async def update_organization(
-        self, organization: Organization, *, name: str | None = None, mappings_by: MappingsBy | None = None
-    ) -> Organization:
-        """Return an organization with what is given changed. Two storage requests.
-
-        :raises InvalidValueError: When a value is malformed.
-        :raises OrganizationNotFoundError: When it is gone.
-        """
-        changed = replace(
-            organization,
-            name=organization.name if name is None else name.strip(),
-            mappings_by=mappings_by or organization.mappings_by,
-        )
-        await self._store.update_organization(changed)
-        return changed
-
-    async def delete_organization(self, organization: Organization) -> None:
-        """Forget an organization that has no directories; its external id is free again.
-
-        :raises OrganizationNotEmptyError: When it has directories.
-        """
-        await self._store.delete_organization(organization)
 
     async def create_directory(
         self,

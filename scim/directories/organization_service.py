@@ -1,0 +1,74 @@
+"""Creates organizations, and keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from scim.directories.errors import OrganizationNotFoundError
+from scim.directories.interfaces import DirectoryStore, OrganizationPage
+from scim.directories.organization import MappingsBy, Organization
+
+
+class OrganizationService:
+    """Creates and changes organizations."""
+
+    def __init__(self, store: DirectoryStore, *, now: Callable[[], datetime], new_id: Callable[[], str]) -> None:
+        self._store = store
+        self._now = now
+        self._new_id = new_id
+
+    async def create_organization(
+        self, name: str, external_id: str | None = None, *, creation_id: str | None = None
+    ) -> Organization:
+        """Return a new organization.
+
+        :param creation_id: 32 hex digits for its id, where they are known beforehand.
+        :raises InvalidValueError: When the name or the external id is blank or too long.
+        :raises OrganizationExistsError: When another organization has the external id.
+        """
+        organization = Organization(f"org_{creation_id or self._new_id()}", name.strip(), external_id, self._now())
+        await self._store.create_organization(organization)
+        return organization
+
+    async def get_organization(self, organization_id: str) -> Organization:
+        """Return an organization.
+
+        :raises OrganizationNotFoundError: When there is none of this id.
+        """
+        organization = await self._store.organization(organization_id)
+        if organization is None:
+            raise OrganizationNotFoundError(organization_id)
+        return organization
+
+    async def find_organization(self, external_id: str) -> Organization | None:
+        """Return the organization that has an external id, or None."""
+        return await self._store.organization_by_external_id(external_id)
+
+    async def list_organizations(self, after: str, limit: int) -> OrganizationPage:
+        """Return organizations behind an id, or from the first on when it is empty. One storage request."""
+        return await self._store.list_organizations(after, limit)
+
+    async def update_organization(
+        self, organization: Organization, *, name: str | None = None, mappings_by: MappingsBy | None = None
+    ) -> Organization:
+        """Return an organization with what is given changed. Two storage requests.
+
+        :raises InvalidValueError: When a value is malformed.
+        :raises OrganizationNotFoundError: When it is gone.
+        """
+        changed = replace(
+            organization,
+            name=organization.name if name is None else name.strip(),
+            mappings_by=mappings_by or organization.mappings_by,
+        )
+        await self._store.update_organization(changed)
+        return changed
+
+    async def delete_organization(self, organization: Organization) -> None:
+        """Forget an organization that has no directories; its external id is free again.
+
+        :raises OrganizationNotEmptyError: When it has directories.
+        """
+        await self._store.delete_organization(organization)
