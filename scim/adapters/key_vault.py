@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from scim.adapters.azure_identity import forget_tokens
 from scim.adapters.local_secrets import check_secret
 from scim.adapters.vault_failures import Pause, VaultRefusedError, attempted
 from scim.adapters.vault_pace import Pace
@@ -18,6 +19,8 @@ from scim.directories.interfaces import ListedSecret, SecretVersion
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretProperties
     from azure.keyvault.secrets.aio import SecretClient
+
+T = TypeVar("T")
 
 _CONNECT_SECONDS, _READ_SECONDS = 5, 10
 _NO_TIME = datetime.fromtimestamp(0, UTC)
@@ -55,8 +58,8 @@ class KeyVaultSecretStore:
         """Store a value as the newest version of a secret, and return the version's id."""
         check_secret(name, value)
         try:
-            made = await attempted(
-                lambda: self._client.set_secret(name, value, tags=dict(tags), expires_on=expires), self._pause
+            made = await self._attempted(
+                lambda: self._client.set_secret(name, value, tags=dict(tags), expires_on=expires)
             )
         except SecretDeletedError as error:
             raise SecretDeletedError(self._advice(name)) from error
@@ -69,11 +72,11 @@ class KeyVaultSecretStore:
             await self._pace.turn()
             return (await self._client.get_secret(name, version)).value or ""
 
-        return await attempted(read, self._pause)
+        return await self._attempted(read)
 
     async def disable(self, name: str, version: str) -> None:
         """Make a version unreadable for everybody; doing it again changes nothing."""
-        await attempted(lambda: self._client.update_secret_properties(name, version, enabled=False), self._pause)
+        await self._attempted(lambda: self._client.update_secret_properties(name, version, enabled=False))
 
     async def list_versions(self, name: str) -> Sequence[SecretVersion]:
         """Return all versions of a secret, oldest first as far as seconds tell; none when there is no such secret."""
@@ -99,14 +102,14 @@ class KeyVaultSecretStore:
     async def delete(self, name: str) -> None:
         """Delete a secret with all its versions; the vault keeps it recoverable for as long as it is set to."""
         try:
-            await attempted(lambda: self._client.delete_secret(name), self._pause)
+            await self._attempted(lambda: self._client.delete_secret(name))
         except SecretNotFoundError:
             return
 
     async def recover(self, name: str) -> None:
         """Make the name of a deleted secret usable again, and disable the versions that this brings back."""
         try:
-            await attempted(lambda: self._client.recover_deleted_secret(name), self._pause)
+            await self._attempted(lambda: self._client.recover_deleted_secret(name))
         except SecretNotFoundError:
             return  # purged, or recovered by somebody else
         except VaultRefusedError as error:
@@ -128,6 +131,9 @@ class KeyVaultSecretStore:
         settings = {"connection_timeout": _CONNECT_SECONDS, "read_timeout": _READ_SECONDS, "retry_total": 0}
         return SecretClient(self._vault_url, self._credential(), **{**settings, **self._options})
 
+    async def _attempted(self, call: Callable[[], Awaitable[T]]) -> T:
+        return await attempted(call, self._pause, lambda: forget_tokens(self._credential()))
+
     async def _pages(self, begin: Callable[[], Any]) -> AsyncIterator[Sequence[SecretProperties]]:
         """Yield the pages of a list, each repeated by itself when it fails."""
         continuation: str | None = None
@@ -138,7 +144,7 @@ class KeyVaultSecretStore:
                 items = [item async for item in await anext(pages)]
                 return items, pages.continuation_token
 
-            items, continuation = await attempted(page, self._pause)
+            items, continuation = await self._attempted(page)
             yield items
             if not continuation:
                 return

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from scim.adapters.azure_identity import forget_tokens, is_rejected
 from scim.settings import StorageSettings
 
 QUEUE_NAME = "relay-requests"
@@ -62,12 +63,28 @@ class QueueSender:
     It is opened on first use, since importing the SDK takes long.
     """
 
-    def __init__(self, open_queue: Callable[[], Any]) -> None:
+    def __init__(self, open_queue: Callable[[], Any], rejected: Callable[[], None] = lambda: None) -> None:
+        """Send to a queue.
+
+        :param rejected: Is called when it does not accept our access token; then the text is sent once more.
+        """
         self._open_queue = open_queue
+        self._rejected = rejected
         self._queue: Any = None
 
     async def __call__(self, text: str) -> None:
-        """Send a text that becomes visible after 5 s."""
+        """Send a text that becomes visible after 5 s; once more when the queue does not accept our access token."""
+        from azure.core.exceptions import HttpResponseError
+
+        try:
+            await self._send(text)
+        except HttpResponseError as error:
+            if not is_rejected(error):
+                raise
+            self._rejected()
+            await self._send(text)
+
+    async def _send(self, text: str) -> None:
         from azure.core.exceptions import ResourceNotFoundError
 
         self._queue = self._queue or self._open_queue()
@@ -86,7 +103,7 @@ class QueueSender:
 
 def queue_sender(storage: StorageSettings, credential: Callable[[], Any]) -> QueueSender:
     """Return what sends a text to the relay queue of a storage account."""
-    return QueueSender(lambda: _open_queue(QUEUE_NAME, storage, credential))
+    return QueueSender(lambda: _open_queue(QUEUE_NAME, storage, credential), lambda: forget_tokens(credential()))
 
 
 async def poison_depth(storage: StorageSettings, credential: Callable[[], Any]) -> int | None:
@@ -98,7 +115,9 @@ async def poison_depth(storage: StorageSettings, credential: Callable[[], Any]) 
             return (await queue.get_queue_properties()).approximate_message_count or 0
         except ResourceNotFoundError:
             return 0  # the host creates it for the first message
-        except AzureError:
+        except AzureError as error:
+            if is_rejected(error):
+                forget_tokens(credential())
             _log.exception("the poison queue did not answer; its depth is told next time")
             return None
 

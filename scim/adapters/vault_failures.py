@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
+from scim.adapters.azure_identity import is_rejected
 from scim.directories.errors import (
     SecretDeletedError,
     SecretDisabledError,
@@ -41,15 +42,25 @@ class _Failure:
     """Whether it may pass within seconds."""
     wait: float = 0.0
     """How long the vault asked to be left alone."""
+    is_rejected: bool = False
+    """Whether the vault did not accept our access token."""
 
 
-async def attempted(call: Callable[[], Awaitable[T]], pause: Pause = asyncio.sleep) -> T:
+def _nothing() -> None:
+    return
+
+
+async def attempted(
+    call: Callable[[], Awaitable[T]], pause: Pause = asyncio.sleep, rejected: Callable[[], None] = _nothing
+) -> T:
     """Return what a call of the vault's client returns, repeating it at most three times within the request's time.
 
+    :param rejected: Is called when the vault does not accept our access token; then the call is repeated once.
     :raises SecretStoreError: Whatever the client or the credential raised, in our words.
     """
     scope = current_storage_scope()
     failures = 0
+    was_rejected = False
     while True:
         try:
             async with asyncio.timeout(scope.remaining()):
@@ -60,6 +71,10 @@ async def attempted(call: Callable[[], Awaitable[T]], pause: Pause = asyncio.sle
             failure = _failure_of(error)
             # An HTTP error holds the request, and with it the value that was to be set: ours goes without it.
             cause = None if isinstance(error, HttpResponseError) else error
+        if failure.is_rejected and not was_rejected:
+            was_rejected = True
+            rejected()
+            continue
         seconds = _pause_after(failure, failures)
         if not failure.may_pass or failures == MAX_RETRIES or seconds >= scope.remaining():
             raise failure.error from cause
@@ -93,6 +108,8 @@ def _answered(error: HttpResponseError, status: int) -> _Failure:
         return _Failure(SecretDisabledError(told) if disabled else VaultRefusedError(told))
     if status == 409 and code == "ObjectIsDeletedButRecoverable":  # noqa: PLR2004
         return _Failure(SecretDeletedError(told))
+    if is_rejected(error):
+        return _Failure(SecretStoreUnavailableError(told), is_rejected=True)
     wait = _retry_after(error)
     unavailable = SecretStoreUnavailableError(told, retry_after=wait)
     may_pass = status in _REPEATED_STATUSES or code in _UNDER_WAY

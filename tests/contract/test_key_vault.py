@@ -24,6 +24,7 @@ from scim.directories.errors import (
     SecretStoreUnavailableError,
 )
 from scim.resources.storage_scope import storage_scope
+from tests.fakes.stale_identity import StaleIdentities
 from tests.key_vault_server import FakeCredential, Fault, KeyVaultServer, key_vault_server
 
 NAME = "scim-token-" + "0" * 32
@@ -55,9 +56,7 @@ async def _store(
     await store.close()
 
 
-def open_store(
-    server: KeyVaultServer, credential: FakeCredential, pauses: list[float], **options: Any
-) -> KeyVaultSecretStore:
+def open_store(server: KeyVaultServer, credential: Any, pauses: list[float], **options: Any) -> KeyVaultSecretStore:
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
@@ -203,6 +202,18 @@ async def test_an_access_token_that_the_vault_refuses_is_an_outage(
 ) -> None:
     server.access_token = "another"
     assert "401" in str(await unavailable(store))
+
+
+async def test_an_access_token_that_the_identity_has_cached_is_dropped_when_the_vault_refuses_it(
+    server: KeyVaultServer, pauses: list[float]
+) -> None:
+    server.access_token = "token2"
+    made = StaleIdentities()
+    store = open_store(server, made.identity(), pauses)
+
+    assert await store.set(NAME, TOKEN, {})
+    await store.close()
+    assert made.made == 2
 
 
 async def test_a_lost_role_is_an_outage_that_ends_no_token(server: KeyVaultServer, store: KeyVaultSecretStore) -> None:

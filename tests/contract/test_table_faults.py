@@ -152,7 +152,7 @@ async def test_after_three_retries_storage_is_unavailable(
     assert all(0 < pause <= 2 for pause in pauses)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 405])
+@pytest.mark.parametrize("status", [400, 403, 405])
 async def test_what_repeating_does_not_cure_is_tried_once(
     table: Table, partition: str, faults: FaultyTransport, status: int
 ) -> None:
@@ -164,6 +164,22 @@ async def test_what_repeating_does_not_cure_is_tried_once(
     with pytest.raises(StorageUnavailableError):
         await table.commit(partition, [insert("row", {})])
     assert faults.count() == 3
+
+
+async def test_a_call_is_repeated_once_when_the_proof_is_rejected(
+    table: Table, partition: str, faults: FaultyTransport, pauses: list[float]
+) -> None:
+    for number in (1, 3, 5):
+        faults.at(number, answer(401))
+    assert await table.commit(partition, [insert("row", {})])
+    assert (await table.read(partition, "row")) is not None
+    assert (await table.query(partition, "a", "z")).rows
+    assert (faults.count(), pauses) == (6, [])
+
+    faults.when(anything, answer(401), times=99)
+    with pytest.raises(StorageUnavailableError):
+        await table.commit(partition, [insert("other", {})])
+    assert faults.count() == 8
 
 
 async def test_retry_after_is_waited_for(

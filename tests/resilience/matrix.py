@@ -31,6 +31,7 @@ NOT_APPLIED: dict[str, Fault] = {
     "throttled": answer(429),
     "500 before commit": answer(500),
     "503 before commit": answer(503),
+    "401": answer(401),
 }
 APPLIED: dict[str, Fault] = {
     "dropped after commit": drop_after_commit(),
@@ -38,8 +39,10 @@ APPLIED: dict[str, Fault] = {
     "500 after commit": answer_after_commit(500),
     "503 after commit": answer_after_commit(503),
 }
+REFUSED: dict[str, Fault] = {"403": answer(403)}
+"""What is not repeated at once: whoever asked is told to come again."""
 EMPTY_PAGE = "empty page"
-FAULTS = NOT_APPLIED | APPLIED | {EMPTY_PAGE: empty_page()}
+FAULTS = NOT_APPLIED | REFUSED | APPLIED | {EMPTY_PAGE: empty_page()}
 LASTING = ("not connected", "dropped before commit", "dropped after commit")
 _ATTEMPTS = 4
 _ID = re.compile("(?:usr|grp)_[0-9a-z]{32}")
@@ -127,7 +130,7 @@ async def suffer(scene: Scene, kind: WriteKind, change: Change, occurrence: Occu
     answered = await change.send()
     scene.transport.reset()
     await change.is_whole()
-    if occurrence.lasting and answered.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if (occurrence.lasting or occurrence.fault in REFUSED) and answered.status == HTTPStatus.SERVICE_UNAVAILABLE:
         assert answered.headers["Retry-After"]
         again = await change.send()
         assert again.status in (kind.success, kind.repeated or kind.success), f"repeated: {again}"

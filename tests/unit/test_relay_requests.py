@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass, field
 
 import pytest
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ClientAuthenticationError, ResourceExistsError, ResourceNotFoundError
 
 from scim.adapters.storage_queue import SECONDS_BETWEEN_MESSAGES, QueueSender, RelayRequests
 
@@ -104,3 +104,20 @@ async def test_the_queue_is_created_when_it_is_missing_and_closed_at_the_end() -
     (queue,) = opened
     assert queue.closed
     assert sorted(queue.messages) == [("dir_1", SECONDS_BETWEEN_MESSAGES), ("dir_2", SECONDS_BETWEEN_MESSAGES)]
+
+
+async def test_a_text_is_sent_once_more_when_the_queue_rejects_the_access_token() -> None:
+    rejected = list[int]()
+
+    class Particular(FakeQueue):
+        async def send_message(self, text: str, *, visibility_timeout: int) -> None:
+            if not rejected:
+                error = ClientAuthenticationError("no")
+                error.status_code = 401
+                raise error
+            await super().send_message(text, visibility_timeout=visibility_timeout)
+
+    queue = Particular(exists=True)
+    await QueueSender(lambda: queue, lambda: rejected.append(1))("dir_1")
+
+    assert (len(rejected), queue.messages) == (1, [("dir_1", SECONDS_BETWEEN_MESSAGES)])

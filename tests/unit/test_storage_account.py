@@ -18,6 +18,7 @@ from scim.adapters.tables.retrying_table import RetryingTable
 from scim.adapters.tables.sdk_table import SdkTable
 from scim.adapters.tables.table import StorageUnavailableError, insert
 from scim.adapters.tables.transport import StorageRequest, StorageResponse
+from tests.fakes.stale_identity import StaleIdentities
 
 CONNECTION = "AccountName=acme;AccountKey=c2VjcmV0"
 
@@ -91,7 +92,25 @@ async def test_a_token_that_is_not_accepted_is_obtained_anew() -> None:
     for _ in range(2):
         with pytest.raises(StorageUnavailableError, match="401"):
             await table.read("p", "k")
-    assert identity.asked == 2
+    assert identity.asked == 4
+
+
+class Particular(Recorder):
+    """A transport to a storage that accepts another token than the first."""
+
+    async def send(self, request: StorageRequest, timeout: float) -> StorageResponse:  # noqa: ASYNC109 - as declared
+        answer = await super().send(request, timeout)
+        return StorageResponse(401, answer.headers) if request.headers["Authorization"] == "Bearer token1" else answer
+
+
+@pytest.mark.parametrize("sdk", [False, True])
+async def test_a_rejected_token_that_the_identity_has_cached_costs_one_request(sdk: bool) -> None:
+    transport = Particular(404, b'{"odata.error":{"code":"ResourceNotFound","message":{"value":"No."}}}')
+    identity = StaleIdentities().identity()
+    table = StorageAccount("https://acme", identity, transport=transport, sdk=sdk).table("rows")
+
+    assert await table.read("p", "k") is None
+    assert [request.headers["Authorization"] for request in transport.requests] == ["Bearer token1", "Bearer token2"]
 
 
 async def no_pause(seconds: float) -> None:

@@ -11,9 +11,11 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
+from scim.adapters.azure_identity import FORGET_PAUSE, AppIdentity, azure_credential
 from scim.adapters.tables.authorization import BearerToken, SharedKeyLite, parse_connection_string
 from scim.adapters.tables.failures import AttemptFailedError
 from scim.resources.storage_scope import storage_scope
+from tests.fakes.stale_identity import StaleIdentities
 
 KEY = b64encode(b"a secret key").decode()
 
@@ -166,5 +168,46 @@ async def test_a_token_that_was_not_accepted_is_replaced() -> None:
     credential = Credential(3600, 3600)
     token = bearer(credential)
     await header(token)
-    token.forget()
+    token.forget("Bearer token1")
     assert await header(token) == "Bearer token2"
+
+
+async def test_requests_that_were_refused_together_cost_one_new_token() -> None:
+    credential = Credential(3600, 3600)
+    token = bearer(credential)
+    refused = [await header(token) for _ in range(5)]
+    for proof in refused:
+        token.forget(proof)
+        assert await header(token) == "Bearer token2"
+    assert credential.asked == 2
+
+
+async def test_a_rejected_token_is_dropped_with_what_the_credential_has_cached() -> None:
+    token = BearerToken(StaleIdentities().identity())
+    assert await header(token) == "Bearer token1"
+    token.forget("Bearer token1")
+    assert await header(token) == "Bearer token2"
+
+
+async def test_tokens_are_dropped_at_most_once_in_thirty_seconds() -> None:
+    now, made = 100.0, StaleIdentities()
+    identity = AppIdentity(made, lambda: now)
+
+    tokens = []
+    for _ in range(3):
+        tokens.append((await identity.get_token("scope")).token)
+        identity.forget()
+    now += FORGET_PAUSE
+    identity.forget()
+    tokens.append((await identity.get_token("scope")).token)
+    await identity.close()
+
+    assert tokens == ["token1", "token2", "token2", "token3"]
+    assert made.closed == made.made == 3
+
+
+async def test_the_credential_of_azure_is_made_when_it_is_first_used() -> None:
+    identity = azure_credential("")
+
+    identity.forget()
+    await identity.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final, Protocol
 
+from scim.adapters.azure_identity import forget_tokens
 from scim.adapters.tables.failures import AttemptFailedError, attempt_timeout
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class Authorization(Protocol):
         """Add ``x-ms-date`` and ``Authorization`` for a request of ``path``, percent-encoded as it is sent."""
         ...
 
-    def forget(self) -> None:
-        """Drop what is cached, after storage did not accept it."""
+    def forget(self, proof: str) -> None:
+        """Drop what is cached, after storage did not accept an ``Authorization`` header."""
         ...
 
 
@@ -100,7 +101,7 @@ class SharedKeyLite:
         signed = hmac.digest(self._key, (date + self._resource + path).encode(), "sha256")
         headers["Authorization"] = self._prefix + b64encode(signed).decode()
 
-    def forget(self) -> None:
+    def forget(self, proof: str) -> None:
         """Do nothing: a key does not age."""
 
 
@@ -130,9 +131,14 @@ class BearerToken:
         headers["x-ms-date"] = formatdate(now, usegmt=True)
         headers["Authorization"] = self._header
 
-    def forget(self) -> None:
-        """Drop the token, so that the next request obtains another."""
-        self._usable_until = self._renew_at = 0.0
+    def forget(self, proof: str) -> None:
+        """Drop the token, and those of the credential, so that the next request obtains another.
+
+        Requests that were sent together are refused together; what was renewed after the first of them stays.
+        """
+        if proof == self._header:
+            self._usable_until = self._renew_at = 0.0
+            forget_tokens(self._credential)
 
     def _renewing(self) -> asyncio.Task[None]:
         if self._renewal is None or self._renewal.done():

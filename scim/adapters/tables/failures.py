@@ -21,6 +21,7 @@ MAX_ATTEMPT_SECONDS: Final = 10.0
 TABLE_MISSING: Final = frozenset({"TableNotFound", "TableBeingDeleted"})
 _TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _THROTTLED: Final = 429
+_UNAUTHORIZED: Final = 401
 _REFUSALS: Final[Mapping[int, type[TransactionRefusedError]]] = {
     404: RowMissingError,
     409: RowExistsError,
@@ -47,6 +48,10 @@ class StorageRefusedError(StorageUnavailableError):
     """
 
 
+class ProofRejectedError(StorageRefusedError):
+    """Storage does not accept our access token (401), and did nothing: another token may be accepted."""
+
+
 def attempt_timeout() -> float:
     """Return the seconds one attempt may take: at most 10, and no more than the request has left.
 
@@ -63,7 +68,7 @@ def failed_answer(status: int, code: str, message: str, wait: float | None = Non
     reason = f"Storage answered {status} {code}: {message}"
     if status in _TRANSIENT:
         return AttemptFailedError(reason, may_be_applied=status != _THROTTLED, wait=wait)
-    return StorageRefusedError(reason)
+    return ProofRejectedError(reason) if status == _UNAUTHORIZED else StorageRefusedError(reason)
 
 
 def refused_write(status: int, code: str, message: str) -> TransactionRefusedError | None:

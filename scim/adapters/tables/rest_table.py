@@ -140,7 +140,7 @@ class RestTable:
         except ConnectionLostError as error:
             raise AttemptFailedError(str(error), may_be_applied=error.sent) from error
         if response.status == _UNAUTHORIZED:
-            self._authorization.forget()
+            self._authorization.forget(headers["Authorization"])
         return response
 
 

@@ -8,7 +8,7 @@ from asyncio import sleep
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from scim.adapters.tables.failures import AttemptFailedError
+from scim.adapters.tables.failures import AttemptFailedError, ProofRejectedError
 from scim.adapters.tables.table import Row, RowPage, StorageUnavailableError, Table, TransactionRefusedError, Write
 from scim.adapters.tables.unanswered import Commit
 from scim.resources.storage_scope import current_storage_scope
@@ -63,11 +63,13 @@ class RetryingTable:
 async def with_retries(call: Callable[[], Awaitable[T]], pause: Pause = sleep) -> T:
     """Return what the call returns, repeating it at most three times after failed attempts.
 
+    Once it is repeated at once with another access token, when storage did not accept ours.
+
     :raises TransactionRefusedError: With ``uncertain`` when an earlier attempt may have been applied.
     :raises StorageUnavailableError: When no attempt succeeds, or no time is left for another.
     """
     scope = current_storage_scope()
-    uncertain = False
+    uncertain = is_rejected = False
     failures = 0
     while True:
         try:
@@ -76,6 +78,11 @@ async def with_retries(call: Callable[[], Awaitable[T]], pause: Pause = sleep) -
             if uncertain and not refusal.uncertain:
                 raise type(refusal)(refusal.index, uncertain=True) from refusal
             raise
+        except ProofRejectedError:
+            if is_rejected:
+                raise
+            is_rejected = True
+            continue
         except AttemptFailedError as failure:
             uncertain = uncertain or failure.may_be_applied
             seconds = _pause_after(failure, failures)

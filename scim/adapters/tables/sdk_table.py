@@ -8,6 +8,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
+from scim.adapters.azure_identity import forget_tokens
 from scim.adapters.tables.authorization import AccountKey
 from scim.adapters.tables.entity import shown_timestamp
 from scim.adapters.tables.failures import TABLE_MISSING, AttemptFailedError, failed_answer, refused_write, retry_after
@@ -46,8 +47,9 @@ class SdkTable:
 
         from scim.adapters.tables.sdk_transport import SdkTransport
 
+        sent = SdkTransport(transport, lambda: forget_tokens(credential))
         self._client = TableClient(
-            endpoint, name, credential=_sdk_credential(credential), transport=SdkTransport(transport), retry_total=0
+            endpoint, name, credential=_sdk_credential(credential), transport=sent, retry_total=0
         )
 
     async def read(self, partition: str, key: str, *, select: Sequence[str] = ()) -> Row | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Final, Self
 
 from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
@@ -13,12 +14,19 @@ from scim.adapters.tables.failures import attempt_timeout
 from scim.adapters.tables.limits import check_payload
 from scim.adapters.tables.transport import StorageRequest, StorageResponse, Transport
 
+_UNAUTHORIZED: Final = 401
+
 
 class SdkTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     """Implements azure-core's transport; the connections belong to the transport beneath and are closed there."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, rejected: Callable[[], None]) -> None:
+        """Send through a transport.
+
+        :param rejected: Is called when storage does not accept our access token; the SDK itself drops its own copy.
+        """
         self._transport = transport
+        self._rejected = rejected
 
     async def send(self, request: HttpRequest, **_: Any) -> AsyncHttpResponse:
         """Return the answer to a request of the SDK; ``ConnectionLostError`` passes through its pipeline."""
@@ -29,7 +37,10 @@ class SdkTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         url = str(URL(request.url))
         headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
         sent = StorageRequest(request.method, url, headers, body)
-        return _SdkResponse(request, await self._transport.send(sent, attempt_timeout()))
+        response = await self._transport.send(sent, attempt_timeout())
+        if response.status == _UNAUTHORIZED:
+            self._rejected()
+        return _SdkResponse(request, response)
 
     async def open(self) -> None:
         """Do nothing: connections open when they are needed."""
