@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from scim.directories.api_key import KEY_SCOPES
 from scim.directories.attribute_mapping import AttributeMapping
 from tests.api import ApiClient
 from tests.service import ScimClient, user
@@ -42,7 +43,7 @@ async def furnish(api: ApiClient, name: str, *mappings: AttributeMapping) -> Fur
     await scim.relay()
     assert (await scim.post("/Users", user(f"{name}-0"))).status == 409
     await application.provisioning_log.close()
-    keys = [await application.api_keys.create(name, "write", organization_id=organization) for _ in range(2)]
+    keys = [await application.api_keys.create(name, KEY_SCOPES, organization_id=organization) for _ in range(2)]
     links = [await api.post(f"organizations/{organization}/portal-links", {}) for _ in range(2)]
     (token,) = made[0].directory.tokens
     values = {

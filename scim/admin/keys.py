@@ -8,9 +8,20 @@ from scim.admin.command import Command, argument
 from scim.admin.result import Listed, Shown
 from scim.admin.values import moment
 from scim.composition import Application
+from scim.directories.api_key import KEY_SCOPES
 from scim.management.keys import shown
 
-_COLUMNS = ("id", "name", "scope", "organization_id", "last_four", "expires_at", "revoked_at", "last_used_at")
+_COLUMNS = (
+    "id",
+    "name",
+    "scopes",
+    "organization_id",
+    "last_four",
+    "created_by",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+)
 
 
 async def _list(application: Application, options: Namespace) -> Listed:
@@ -20,14 +31,15 @@ async def _list(application: Application, options: Namespace) -> Listed:
 
 async def _create(application: Application, options: Namespace) -> Shown:
     made = await application.api_keys.create(
-        options.name, options.scope, organization_id=options.organization, expires_at=options.expires_at
+        options.name, options.scopes or KEY_SCOPES, organization_id=options.organization, expires_at=options.expires_at
     )
     return Shown({**shown(made.key).model_dump(mode="json"), "key": made.value}, secret="key")  # noqa: S106 - a name
 
 
 async def _revoke(application: Application, options: Namespace) -> Shown:
-    await application.api_keys.revoke(options.key)
-    return Shown({"id": options.key, "status": "revoked"})
+    ended = await application.api_keys.revoke(options.key, cascade=options.cascade)
+    others = {"also_revoked": [key_id for key_id in ended if key_id != options.key]} if options.cascade else {}
+    return Shown({"id": options.key, "status": "revoked", **others})
 
 
 _ORGANIZATION = argument("--organization", metavar="ID", help="of this organization alone")
@@ -40,10 +52,21 @@ COMMANDS = (
         _create,
         (
             argument("name", metavar="NAME", help="who uses it"),
-            argument("--scope", choices=("read", "write"), default="write", help="default: write"),
+            argument(
+                "--scopes", nargs="+", action="extend", choices=KEY_SCOPES, help="what it may; default: all of them"
+            ),
             _ORGANIZATION,
             argument("--expires-at", type=moment, metavar="TIME", help="default: never"),
         ),
     ),
-    Command("keys", "revoke", "revoke an API key", _revoke, (argument("key", metavar="KEY", help="its id, key_…"),)),
+    Command(
+        "keys",
+        "revoke",
+        "revoke an API key, and with --cascade the keys that it made",
+        _revoke,
+        (
+            argument("key", metavar="KEY", help="its id, key_…"),
+            argument("--cascade", action="store_true", help="the keys that it made, too, and theirs"),
+        ),
+    ),
 )

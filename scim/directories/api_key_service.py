@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from scim.directories.api_key import KEY_NUMBER_LENGTH, ApiKey, KeyScope, id_in_key, key_digest, new_key
+from scim.directories.api_key import (
+    KEY_NUMBER_LENGTH,
+    ApiKey,
+    checked_scopes,
+    descendants,
+    id_in_key,
+    key_digest,
+    new_key,
+)
 from scim.directories.bearer_token import digest
 from scim.directories.creation import Creation
 from scim.directories.errors import InvalidValueError, KeyNotFoundError, OrganizationNotFoundError
@@ -22,11 +30,18 @@ class ApiKeyStore(Protocol):
     """Keeps API keys. Raises DirectoryStoreUnavailableError when it does not answer."""
 
     async def add(self, key: ApiKey) -> None:
-        """Keep a new key; doing it again changes nothing."""
+        """Keep a new key; doing it again changes nothing.
+
+        :raises KeyEndedError: When the key that makes it has ended by then: whoever looks for what an ended key made
+            finds all of it.
+        """
         ...
 
     async def renew(self, key: ApiKey) -> bool:
-        """Give a key that is there another value; return whether there is such a key."""
+        """Give a key that is there another value; return whether there is such a key.
+
+        :raises KeyEndedError: When the key that makes it has ended by then.
+        """
         ...
 
     async def get(self, key_id: str) -> ApiKey | None:
@@ -75,16 +90,20 @@ class ApiKeyService:
     async def create(
         self,
         name: str,
-        scope: KeyScope,
+        scopes: Iterable[str],
         *,
         organization_id: str | None = None,
         expires_at: datetime | None = None,
         creation: Creation | None = None,
+        made_by: ApiKey | None = None,
     ) -> NewApiKey:
         """Return a new key.
 
         :param creation: Under which id; a key that an earlier attempt made is given another value.
+        :param made_by: The key that makes it, which is noted, and than which it may be neither wider nor longer-lived.
         :raises InvalidValueError: When a field is malformed, or the expiry is past.
+        :raises BeyondKeyError: When it would be more than the key that makes it.
+        :raises KeyEndedError: When the key that makes it was revoked or expired meanwhile.
         :raises OrganizationNotFoundError: When the organization does not exist.
         """
         now = self._now()
@@ -93,8 +112,18 @@ class ApiKeyService:
         number = creation.id[-KEY_NUMBER_LENGTH:] if creation else None
         key_id, value = new_key(self._random_bytes, number)
         key = ApiKey(
-            key_id, name.strip(), scope, now, value[-4:], key_digest(value), organization_id, expires_at=expires_at
+            key_id,
+            name.strip(),
+            checked_scopes(scopes),
+            now,
+            value[-4:],
+            key_digest(value),
+            organization_id,
+            expires_at=expires_at,
+            created_by=made_by.id if made_by else None,
         )
+        if made_by is not None:
+            made_by.check_makes(key)
         if organization_id is not None and await self._directories.organization(organization_id) is None:
             raise OrganizationNotFoundError(organization_id)
         if creation is None or not creation.is_repeated or not await self._store.renew(key):
@@ -106,14 +135,42 @@ class ApiKeyService:
         keys = await self._store.list()
         return [key for key in keys if organization_id is None or key.organization_id == organization_id]
 
-    async def revoke(self, key_id: str) -> None:
-        """End a key: at once in this process, within 30 s in others.
+    async def get(self, key_id: str, seen_by: ApiKey | None = None) -> ApiKey:
+        """Return a key, ended or not. One storage request.
 
+        :param seen_by: The key that asks, to which those of other organizations look as if they did not exist.
         :raises KeyNotFoundError: When there is no such key.
         """
-        if not await self._store.revoke(key_id, self._now()):
+        key = await self._store.get(key_id)
+        if key is None or (seen_by is not None and not seen_by.sees(key)):
             raise KeyNotFoundError(key_id)
-        self._cached.pop(key_id, None)
+        return key
+
+    async def revoke(self, key_id: str, *, ended_by: ApiKey | None = None, cascade: bool = False) -> Sequence[str]:
+        """End a key, at once in this process, within 30 s in others, and return the ids of the keys that were ended.
+
+        :param ended_by: The key that orders it.
+        :param cascade: Whether to end what the key made, too, and what that made. A key that has ended makes none, so
+            nothing escapes; what a crash leaves undone the same order completes.
+        :raises KeyNotFoundError: When there is no such key, or it is not that key's to see.
+        :raises BeyondKeyError: When the key may do more than the one that orders it.
+        """
+        key = await self.get(key_id, ended_by)
+        if ended_by is not None:
+            ended_by.check_ends(key)
+        ended = await self._end([key])
+        while cascade and (living := await self._living_descendants(key_id)):
+            ended = [*ended, *await self._end(living)]
+        return ended
+
+    async def _end(self, keys: Sequence[ApiKey]) -> Sequence[str]:
+        for key in keys:
+            await self._store.revoke(key.id, self._now())
+            self._cached.pop(key.id, None)
+        return [key.id for key in keys if key.revoked_at is None]
+
+    async def _living_descendants(self, key_id: str) -> Sequence[ApiKey]:
+        return [key for key in descendants(key_id, await self._store.list()) if key.revoked_at is None]
 
     async def recognise(self, value: str) -> ApiKey | None:
         """Return the valid key of a value, or None. A text with a wrong checksum costs nothing."""
@@ -141,4 +198,4 @@ class ApiKeyService:
         now = self._now()
         if now - self._used.get(key.id, key.created) >= timedelta(minutes=1) or key.id not in self._used:
             self._used[key.id] = now
-            await self._store.note_use(key.id, replace(key, last_used=now).last_used or now)
+            await self._store.note_use(key.id, now)

@@ -125,6 +125,17 @@ class KeyNotFoundError(DirectoryError):
         super().__init__(f"there is no API key {key_id!r}")
 
 
+class KeyEndedError(DirectoryError):
+    """The API key that orders something has been revoked, or has expired."""
+
+    def __init__(self) -> None:
+        super().__init__("this API key has been revoked or has expired")
+
+
+class BeyondKeyError(DirectoryError):
+    """What an API key orders goes beyond what the key may itself; the text says what it may."""
+
+
 class LinkNotFoundError(DirectoryError):
     """The organization has no link to the portal of this id."""
 

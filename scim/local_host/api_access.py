@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from scim.composition import Application
+from scim.directories.api_key import KEY_SCOPES
 from scim.local_host.demo_record import DemoRecord
 
 _RECORDED = "api_key"
@@ -24,7 +25,7 @@ class ApiAccess:
 
 async def create_api_access(application: Application, base_url: str) -> ApiAccess:
     """Return a fresh key for everything."""
-    made = await application.api_keys.create("Local run", "write")
+    made = await application.api_keys.create("Local run", KEY_SCOPES)
     return _access(base_url, made.value)
 
 

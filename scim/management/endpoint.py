@@ -130,7 +130,7 @@ class ManagementEndpoint:
 
 def _require_scope(key: ApiKey, scope: KeyScope) -> None:
     if not key.may(scope):
-        raise forbidden("This API key may only read; use one of scope write.")
+        raise forbidden(f"This API key has not the scope {scope}, which this takes; use one that has it.")
 
 
 def _organization_id(organization: Organization | None, directory: Directory | None) -> str:

@@ -79,7 +79,7 @@ def _described(operation: Operation, references: _References) -> Mapping[str, An
     described: dict[str, Any] = {
         "operationId": operation.id,
         "summary": operation.summary,
-        "description": f"Needs a key of scope {operation.scope}.",
+        "description": f"Needs an API key with the scope `{operation.scope}`.",
         "parameters": [
             *_path_parameters(operation.path),
             *_query_parameters(operation.query),

@@ -12,12 +12,14 @@ from pydantic import ValidationError
 
 from scim.directories.error_lookup import entry_of
 from scim.directories.errors import (
+    BeyondKeyError,
     DirectoryBusyError,
     DirectoryDeletingError,
     DirectoryError,
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
     InvalidValueError,
+    KeyEndedError,
     KeyNotFoundError,
     LinkNotFoundError,
     OrganizationExistsError,
@@ -151,6 +153,7 @@ _LIMITED: Mapping[str, str] = {
     "string_too_long": "give at most {max_length} characters",
     "string_too_short": "must not be empty",
     "too_long": "give at most {max_length} entries",
+    "too_short": "give at least {min_length} entry",
     "literal_error": "give one of {expected}",
 }
 
@@ -181,8 +184,12 @@ def _invalid_value(error: InvalidValueError) -> Problem:
     return invalid(FieldError(error.field, str(error).removeprefix(f"{error.field}: ")))
 
 
+def _sentence_of(error: Exception) -> str:
+    return f"{str(error)[:1].upper()}{str(error)[1:]}."
+
+
 def _conflict(name: str) -> Callable[[Exception], Problem]:
-    return lambda error: Problem(409, name, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    return lambda error: Problem(409, name, _sentence_of(error))
 
 
 def _expired(_: Exception) -> Problem:
@@ -207,6 +214,8 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     OrganizationNotFoundError: lambda _: not_found(NO_ORGANIZATION),
     DirectoryNotFoundError: lambda _: not_found(NO_DIRECTORY),
     TokenNotFoundError: lambda _: not_found("The directory has no valid token of this version."),
+    BeyondKeyError: lambda error: forbidden(_sentence_of(error)),
+    KeyEndedError: lambda _: unauthorized(),
     KeyNotFoundError: lambda _: not_found("There is no API key of this id."),
     LinkNotFoundError: lambda _: not_found("There is no link to the portal of this id."),
     ResourceMissingError: lambda _: not_found("There is no such resource in this directory, or no longer."),

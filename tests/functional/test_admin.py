@@ -18,6 +18,8 @@ import pytest
 from scim.admin.command_line import COMMANDS, main
 from scim.admin.deployment import deployment_settings
 from scim.admin.values import moment, span
+from scim.composition import Application
+from scim.directories.api_key import KEY_SCOPES, ApiKey
 from scim.directories.directory import secret_name_of
 from scim.local_host.azurite import Azurite
 from scim.settings import SettingsError
@@ -233,18 +235,36 @@ def test_the_first_key_opens_the_api_until_it_is_revoked(
     run: Run, organization: str, refused: Callable[..., str]
 ) -> None:
     made = run("keys", "create", "backend")
-    limited = run("keys", "create", "reader", "--scope", "read", "--organization", organization)
+    limited = run("keys", "create", "reader", "--scopes", "read", "--organization", organization)
 
     def recognised(value: str) -> Any:
         return in_application(lambda application: application.api_keys.recognise(value))
 
-    assert (recognised(made["key"]).scope, recognised(made["key"]).organization_id) == ("write", None)
+    assert (recognised(made["key"]).scopes, recognised(made["key"]).organization_id) == (KEY_SCOPES, None)
     assert [each["id"] for each in run("keys", "list", "--organization", organization)["data"]] == [limited["id"]]
     assert made["key"] not in json.dumps(run("keys", "list"))
     assert run("keys", "revoke", made["id"]) == {"id": made["id"], "status": "revoked"}
     assert recognised(made["key"]) is None
     assert "no API key" in refused("keys", "revoke", "key_unknown")
     assert "no organization" in refused("keys", "create", "a", "--organization", f"org_{'0' * 32}")
+
+
+def test_a_key_is_revoked_with_the_keys_that_it_made(run: Run) -> None:
+    async def made(application: Application) -> list[ApiKey]:
+        keys = application.api_keys
+        first = (await keys.create("first", KEY_SCOPES)).key
+        second = (await keys.create("second", KEY_SCOPES, made_by=first)).key
+        return [first, second, (await keys.create("third", ["read"], made_by=second)).key]
+
+    first, second, third = (key.id for key in in_application(made))
+
+    revoked = run("keys", "revoke", first, "--cascade")
+
+    assert revoked == {"id": first, "status": "revoked", "also_revoked": [second, third]}
+    listed = {each["id"]: each for each in run("keys", "list")["data"]}
+    assert [listed[key]["created_by"] for key in (first, second, third)] == [None, first, second]
+    assert all(listed[key]["revoked_at"] for key in (first, second, third))
+    assert run("keys", "revoke", first, "--cascade")["also_revoked"] == []
 
 
 def test_a_link_to_the_portal_is_made_listed_and_revoked(run: Run, refused: Callable[..., str]) -> None:
@@ -310,7 +330,7 @@ def test_the_module_runs_as_a_program(environment: dict[str, str]) -> None:
         ["directories", "create", "org_1", "a", "--provider", "other"],
         ["tokens", "rotate", "dir_1", "--overlap", "long"],
         ["tokens", "rotate", "dir_1", "--expires-at", "tomorrow"],
-        ["keys", "create", "a", "--scope", "all"],
+        ["keys", "create", "a", "--scopes", "all"],
     ],
 )
 def test_a_senseless_command_line_is_one_line_and_exit_code_2(

@@ -19,7 +19,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "put_attribute_mappings": {"attribute_mappings": [{"name": "badge", "path": "title"}]},
     "rotate_token": {"overlap_seconds": 60},
     "create_portal_link": {},
-    "create_key": {"name": "reader", "scope": "read"},
+    "create_key": {"name": "reader", "scopes": ["read"]},
 }
 
 

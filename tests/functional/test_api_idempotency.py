@@ -14,6 +14,7 @@ import pytest
 
 from scim.composed_stores import DIRECTORIES_TABLE
 from scim.composition import Application
+from scim.directories.api_key import KEY_SCOPES
 from scim.directories.errors import DirectoryStoreUnavailableError, SecretStoreUnavailableError
 from scim.directories.token_service import SHOWN_AGAIN_WITHIN
 from scim.management.idempotency import KEPT_FOR, TAKEN_OVER_AFTER
@@ -107,7 +108,7 @@ async def world() -> World:
         relay_requests=RecordedRelayRequests(),
         token_uses=RecordedUses(),
     )
-    made = await application.api_keys.create("backend", "write")
+    made = await application.api_keys.create("backend", KEY_SCOPES)
     api = await warm(ApiClient(application, made.value, account.requests))
     account.table(DIRECTORIES_TABLE).before = before
     account.table(DIRECTORIES_TABLE).after = after
@@ -126,7 +127,7 @@ async def scene(api: ApiClient, operation_id: str) -> tuple[str, dict[str, Any]]
     if operation_id == "create_portal_link":
         return f"organizations/{organization}/portal-links", {}
     assert operation_id == "create_key", "a new POST needs a scene here"
-    return "keys", {"name": "reader", "scope": "read", "organization_id": organization}
+    return "keys", {"name": "reader", "scopes": ["read"], "organization_id": organization}
 
 
 async def listed(api: ApiClient, path: str) -> list[Any]:
@@ -282,7 +283,7 @@ async def test_the_key_of_another_request_is_a_422(api: ApiClient) -> None:
     path, body = await scene(api, "create_organization")
     assert (await api.post(path, body, idempotency_key=KEY)).status == 201
 
-    for other_path, other in ((path, {**body, "name": "Other"}), ("keys", {"name": "a", "scope": "read"})):
+    for other_path, other in ((path, {**body, "name": "Other"}), ("keys", {"name": "a", "scopes": ["read"]})):
         refused = await api.post(other_path, other, idempotency_key=KEY)
         assert (refused.status, refused.json["type"].rpartition(":")[2]) == (422, "idempotency-key-reused")
     reordered = dict(reversed(body.items()))
@@ -290,7 +291,7 @@ async def test_the_key_of_another_request_is_a_422(api: ApiClient) -> None:
 
 
 async def test_each_api_key_has_idempotency_keys_of_its_own(api: ApiClient) -> None:
-    other = await api.with_key("write")
+    other = await api.with_key()
     body = {"name": "Contoso"}
 
     first, second = [await each.post("organizations", body, idempotency_key=KEY) for each in (api, other)]

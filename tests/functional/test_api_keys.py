@@ -12,10 +12,10 @@ pytestmark = pytest.mark.parametrize("storage_kind", ["memory", "azurite"])
 
 
 async def test_a_key_is_shown_once_and_opens_what_it_may_until_it_is_revoked(api: ApiClient) -> None:
-    made = await api.post("keys", {"name": "reader", "scope": "read", "expires_at": "2099-01-01T00:00:00Z"})
+    made = await api.post("keys", {"name": "reader", "scopes": ["read"], "expires_at": "2099-01-01T00:00:00Z"})
     reader = replace(api, key=made.json["key"])
 
-    assert (made.status, made.storage_requests) == (201, 1)
+    assert (made.status, made.storage_requests) == (201, 2)
     assert (await reader.get("organizations")).status == 200
     assert (await reader.post("organizations", {"name": "a"})).status == 403
     listed = await api.get("keys", {"limit": "100"})
@@ -33,17 +33,17 @@ async def test_a_key_is_shown_once_and_opens_what_it_may_until_it_is_revoked(api
 
 async def test_a_key_of_one_organization_makes_sees_and_revokes_keys_of_that_one_only(api: ApiClient) -> None:
     own, other = await api.new_organization(), await api.new_organization()
-    limited = await api.with_key("write", own)
-    foreign = await api.post("keys", {"name": "foreign", "scope": "write", "organization_id": other})
+    limited = await api.with_key(organization_id=own)
+    foreign = await api.post("keys", {"name": "foreign", "scopes": ["write"], "organization_id": other})
 
     for organization in (None, other):
-        body = {"name": "more", "scope": "write", "organization_id": organization}
+        body = {"name": "more", "scopes": ["write"], "organization_id": organization}
         assert (await limited.post("keys", body)).status == 403
-    made = await limited.post("keys", {"name": "mine", "scope": "write", "organization_id": own})
+    made = await limited.post("keys", {"name": "mine", "scopes": ["write"], "organization_id": own})
 
     assert made.status == 201
     assert {key["organization_id"] for key in await limited.all_pages("keys", 1)} == {own}
     assert (await limited.delete(f"keys/{foreign.json['id']}")).status == 404
     assert (await limited.delete(f"keys/{made.json['id']}")).status == 204
-    unknown = {"name": "a", "scope": "read", "organization_id": f"org_{'0' * 32}"}
+    unknown = {"name": "a", "scopes": ["read"], "organization_id": f"org_{'0' * 32}"}
     assert (await api.post("keys", unknown)).status == 404

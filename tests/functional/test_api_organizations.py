@@ -60,7 +60,7 @@ async def test_organizations_are_listed_in_the_order_of_their_creation(api: ApiC
 
 async def test_a_key_of_one_organization_sees_and_changes_that_one_only(api: ApiClient) -> None:
     own, other = await api.new_organization(), await api.new_organization()
-    limited = await api.with_key("write", own)
+    limited = await api.with_key(organization_id=own)
 
     assert [each["id"] for each in await limited.all_pages("organizations", 1)] == [own]
     assert (await limited.get(f"organizations/{own}")).status == 200

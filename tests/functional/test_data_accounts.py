@@ -21,6 +21,7 @@ from scim.adapters.tables.table import StorageUnavailableError, merge
 from scim.adapters.tables.transport import AiohttpTransport
 from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
 from scim.composition import Application
+from scim.directories.api_key import KEY_SCOPES
 from scim.directories.deletion import QUIET
 from scim.directories.mapping_job import SETTLING
 from scim.directories.placement import DEFAULT_DATA_ACCOUNT, place
@@ -109,7 +110,7 @@ async def spread(accounts: Mapping[str, Any]) -> Spread:
             for account in accounts.values()
         )
 
-    api = await warm(ApiClient(application, (await application.api_keys.create("backend", "write")).value, meter))
+    api = await warm(ApiClient(application, (await application.api_keys.create("backend", KEY_SCOPES)).value, meter))
     organization = await api.new_organization()
     clients: dict[str, ScimClient] = {}
     for name in NAMES:

@@ -12,6 +12,7 @@ from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.token_rows import TableTokenUses
 from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE
 from scim.directories.activity import LastTimes, Load, Seen
+from scim.directories.api_key import KEY_SCOPES
 from scim.resources.identifiers import new_resource_id
 from scim.resources.provisioning_log import Finding, ProvisioningLogEntry
 from tests.api import ApiClient
@@ -44,7 +45,7 @@ async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> No
     organization = await scim.application.directories.create_organization("Contoso", "contoso")
     link = await scim.application.portal_access.create_link(organization.id)
     await scim.application.portal_access.redeem(link.code)
-    made = await scim.application.api_keys.create("backend", "write")
+    made = await scim.application.api_keys.create("backend", KEY_SCOPES)
     api = ApiClient(scim.application, made.value, scim.meter)
     assert (await api.post("organizations", {"name": "Fabrikam"}, idempotency_key="first")).status == 201
     await scim.application.management.key_uses.close()

@@ -42,7 +42,7 @@ def furnished(api: Caller, scim: Caller, organization_id: str) -> dict[str, str]
     return {
         "USER_ID": user,
         "GROUP_ID": group,
-        "KEY_ID": api.send("POST", "keys", {"name": "Spare", "scope": "read"})["id"],
+        "KEY_ID": api.send("POST", "keys", {"name": "Spare", "scopes": ["read"]})["id"],
         "LINK_ID": api.send("POST", f"organizations/{organization_id}/portal-links", {})["id"],
         "SPARE_ORGANIZATION_ID": api.send("POST", "organizations", {"name": "Spare"})["id"],
         "SPARE_DIRECTORY_ID": spare,

@@ -14,10 +14,13 @@ from scim.adapters.tables.table import (
     RowMissingError,
     Table,
     Value,
+    Write,
     insert,
     merge,
 )
-from scim.directories.api_key import ApiKey, is_key_id
+from scim.directories.api_key import KEY_SCOPES, ApiKey, KeyScope, is_key_id
+from scim.directories.errors import DirectoryStoreUnavailableError, KeyEndedError
+from scim.resources.attempts import Attempts
 
 PARTITION = "keys"
 
@@ -29,16 +32,42 @@ class TableApiKeyStore:
         self._table = table
 
     async def add(self, key: ApiKey) -> None:
-        """Keep a new key; doing it again changes nothing."""
-        with outages():
-            try:
-                await self._table.commit(PARTITION, [insert(f"k|{key.id}", _values(key))])
-            except RowExistsError:
-                return  # ids are never used twice: the answer of an earlier attempt was lost
+        """Keep a new key; doing it again changes nothing. One storage request; two when a key makes it."""
+        try:
+            await self._commit_for_maker(key, insert(f"k|{key.id}", _values(key)))
+        except RowExistsError:
+            return  # ids are never used twice: the answer of an earlier attempt was lost
 
     async def renew(self, key: ApiKey) -> bool:
         """Give a key that is there another value; return whether there is such a key."""
-        return await self._merge(key.id, {"digest": key.digest_hex, "last_four": key.last_four})
+        values: Mapping[str, Value] = {"digest": key.digest_hex, "last_four": key.last_four}
+        try:
+            await self._commit_for_maker(key, merge(f"k|{key.id}", values))
+        except RowMissingError:
+            return False
+        return True
+
+    async def _commit_for_maker(self, key: ApiKey, write: Write) -> None:
+        """Commit what makes a key, in a transaction that fails when the key that makes it ends meanwhile."""
+        async for _ in Attempts():
+            writes = [*await self._guard(key), write]
+            with outages():
+                try:
+                    await self._table.commit(PARTITION, writes)
+                except RowChangedError:
+                    continue
+            return
+        raise DirectoryStoreUnavailableError("the API key is being changed by many at once", retry_after=1)
+
+    async def _guard(self, key: ApiKey) -> list[Write]:
+        """Return what requires that the key which makes another has not ended; nothing where no key makes it."""
+        if key.created_by is None:
+            return []
+        with outages():
+            row = await self._table.read(PARTITION, f"k|{key.created_by}")
+        if row is None or not _key(row).is_valid(key.created):
+            raise KeyEndedError
+        return [merge(row.key, {}, row.etag)]
 
     async def get(self, key_id: str) -> ApiKey | None:
         """Return a key, or None. One storage request; none for what has not the form of an id."""
@@ -85,7 +114,7 @@ class TableApiKeyStore:
 def _values(key: ApiKey) -> dict[str, Value]:
     values: dict[str, Value] = {
         "name": key.name,
-        "scope": key.scope,
+        "scopes": " ".join(key.scopes),
         "created": key.created.isoformat(),
         "last_four": key.last_four,
         "digest": key.digest_hex,
@@ -94,6 +123,8 @@ def _values(key: ApiKey) -> dict[str, Value]:
         values["organization"] = key.organization_id
     if key.expires_at is not None:
         values["expires_at"] = key.expires_at.isoformat()
+    if key.created_by is not None:
+        values["created_by"] = key.created_by
     return values
 
 
@@ -102,7 +133,7 @@ def _key(row: Row) -> ApiKey:
     return ApiKey(
         id=row.key.removeprefix("k|"),
         name=values["name"],
-        scope=values["scope"],
+        scopes=_scopes(values),
         created=datetime.fromisoformat(values["created"]),
         last_four=values["last_four"],
         digest_hex=values["digest"],
@@ -110,7 +141,15 @@ def _key(row: Row) -> ApiKey:
         expires_at=_time(values.get("expires_at")),
         revoked_at=_time(values.get("revoked_at")),
         last_used=_time(values.get("last_used")),
+        created_by=values.get("created_by"),
     )
+
+
+def _scopes(values: Mapping[str, Any]) -> tuple[KeyScope, ...]:
+    """Return the scopes of a key; one of before there was a list of them may make keys if it may write."""
+    if "scopes" not in values:
+        return KEY_SCOPES if values.get("scope") == "write" else ("read",)
+    return tuple(scope for scope in KEY_SCOPES if scope in values["scopes"].split())
 
 
 def _time(text: str | None) -> datetime | None:
