@@ -15,8 +15,7 @@ MAX_DIRECTORIES = 50
 """A cursor holds a position for each directory; beyond this, directories are read one by one."""
 _AT_ONCE = 8
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_OWN = re.compile(r"\d{1,18}", re.ASCII)
-_POSITION = re.compile(r"([0-9a-f]{32})=(\d{1,18})\.(\d{1,6})", re.ASCII)
+_OWN = re.compile(r"(\d{1,18})(?:@([0-9a-z]{1,16}))?", re.ASCII)
 
 
 class TooManyDirectoriesError(Exception):
@@ -49,31 +48,38 @@ class OwnFeed(Protocol):
 class OrganizationCursor:
     """A place in each feed of an organization."""
 
-    own: int = 0
+    own: FeedCursor = field(default_factory=FeedCursor)
     last: str = ""
     """The directory that gave the last event: the next page begins behind it, so that none waits for another."""
     positions: Mapping[str, FeedCursor] = field(default_factory=dict)
 
     def encoded(self) -> str:
         """Return the cursor as text."""
-        places = (
-            f"{directory_id.removeprefix('dir_')}={place.number}.{place.index}"
-            for directory_id, place in self.positions.items()
-        )
-        return ",".join([str(self.own), self.last.removeprefix("dir_"), *places])
+        places = (f"{each.removeprefix('dir_')}={place.encoded()}" for each, place in self.positions.items())
+        own = f"@{self.own.generation}" if self.own.generation else ""
+        return ",".join([f"{self.own.number}{own}", self.last.removeprefix("dir_"), *places])
 
     @classmethod
     def decoded(cls, text: str) -> OrganizationCursor | None:
         """Return the cursor of its text, the first one of an empty text, None when it is none."""
-        own, _, rest = (text or "0,").partition(",")
+        first, _, rest = (text or "0,").partition(",")
         last, *places = rest.split(",")
-        matches = [_POSITION.fullmatch(place) for place in places]
-        if not _OWN.fullmatch(own) or len(places) > MAX_DIRECTORIES or None in matches:
+        own, positions = _OWN.fullmatch(first), _positions(places)
+        if own is None or positions is None or (last and not _ID.fullmatch(last)):
             return None
-        if last and not _ID.fullmatch(last):
+        return cls(FeedCursor(int(own[1]), 0, own[2] or ""), f"dir_{last}" if last else "", positions)
+
+
+def _positions(places: Sequence[str]) -> dict[str, FeedCursor] | None:
+    """Return the positions in directories of their texts, None when any is none or they are too many."""
+    found: dict[str, FeedCursor] = {}
+    for place in places:
+        directory, _, text = place.partition("=")
+        position = FeedCursor.decoded(text) if text and _ID.fullmatch(directory) else None
+        if position is None:
             return None
-        found = {f"dir_{match[1]}": FeedCursor(int(match[2]), int(match[3])) for match in matches if match}
-        return cls(int(own), f"dir_{last}" if last else "", found)
+        found[f"dir_{directory}"] = position
+    return found if len(places) <= MAX_DIRECTORIES else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +109,8 @@ class OrganizationEventReader:
         """
         if len(directories) > MAX_DIRECTORIES:
             raise TooManyDirectoriesError
-        own = await self.own_feed(organization_id, FeedCursor(after.own), limit)
+        own = await self.own_feed(organization_id, after.own, limit)
         events: list[tuple[Directory | None, dict[str, Any]]] = [(None, event) for _, event in own.events]
-        number = own.events[-1][0].number if own.events else after.own
         positions = {each.id: after.positions[each.id] for each in directories if each.id in after.positions}
         waiting, more, last = _in_turn(directories, after.last), own.has_more, after.last
         while waiting and len(events) < limit:
@@ -117,7 +122,9 @@ class OrganizationEventReader:
                 events += [(directory, event) for _, event in taken]
                 if taken:
                     positions[directory.id], last = taken[-1][0], directory.id
-        cursor = OrganizationCursor(number, last, positions)
+                elif not page.events:
+                    positions[directory.id] = page.end
+        cursor = OrganizationCursor(own.end, last, positions)
         return OrganizationPage(events, cursor, has_more=more or bool(waiting))
 
     async def _pages(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 from pydantic import Field
@@ -12,8 +11,6 @@ from scim.events.organization_feed import OrganizationCursor
 from scim.events.rendering import rendered_event
 from scim.management.models import Answer, ListQuery
 from scim.management.operation import Call, Operation
-
-_POSITION = re.compile(r"(\d{1,18})\.(\d{1,6})", re.ASCII)
 
 
 class EventData(Answer):
@@ -63,7 +60,7 @@ class EventAnswer(Answer):
 class EventQuery(ListQuery):
     """Which page of events of several feeds."""
 
-    after: str = Field("", max_length=4000, description="The `cursor` of the page before.")
+    after: str = Field("", max_length=6000, description="The `cursor` of the page before.")
 
 
 class EventList(Answer):
@@ -76,12 +73,11 @@ class EventList(Answer):
 
 async def list_events(call: Call) -> EventList:
     """Return events behind a cursor, or from the oldest one on that is kept."""
-    after = _cursor_of(call.start(lambda position: _POSITION.fullmatch(position) is not None))
+    after = FeedCursor.decoded(call.start(lambda text: FeedCursor.decoded(text) is not None)) or FeedCursor()
     page = await call.services.feed_of(call.directory, after, call.query.limit)
-    last = page.events[-1][0] if page.events else after
     return EventList(
         data=[EventAnswer(**rendered_event(call.directory, event)) for _, event in page.events],
-        cursor=call.metadata(f"{last.number}.{last.index}").after or "",
+        cursor=call.metadata(page.end.encoded()).after or "",
         has_more=page.has_more,
     )
 
@@ -101,11 +97,6 @@ async def list_organization_events(call: Call) -> EventList:
         cursor=call.metadata(page.cursor.encoded()).after or "",
         has_more=page.has_more,
     )
-
-
-def _cursor_of(position: str) -> FeedCursor:
-    number, _, index = (position or "0.0").partition(".")
-    return FeedCursor(int(number), int(index))
 
 
 OPERATIONS = (

@@ -23,7 +23,8 @@ from scim.resources.values import parse_datetime
 LAST_COLUMNS: Mapping[ResourceName, str] = {"User": "last_user", "Group": "last_group"}
 """The head's properties with the greatest id of each type that the relay has counted."""
 _COUNTED = ("number", "users", "active", "groups", "created", "deleted", "count")
-COLUMNS = ("RowKey", "Timestamp", "time", *_COUNTED, *LAST_COLUMNS.values())
+_GENERATION = ("generation", "renewed")
+COLUMNS = ("RowKey", "Timestamp", "time", *_COUNTED, *_GENERATION, *LAST_COLUMNS.values())
 """All that head, page map and outbox add up, without the events, and since when operations are unfinished."""
 PREFIX: Mapping[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
 """What the ids of each type begin with."""
@@ -99,6 +100,16 @@ class DirectoryIndex:
     def number(self) -> int:
         """The number of the last feed row."""
         return self.counted("number")
+
+    @property
+    def generation(self) -> str:
+        """The generation of the feed, empty for one that never had any."""
+        return str(self.head.values.get("generation", "")) if self.head else ""
+
+    @property
+    def is_renewed(self) -> bool:
+        """Whether the feed took the place of an earlier one, whose numbers it may give again."""
+        return self.head is not None and "renewed" in self.head.values
 
     def counted(self, name: str) -> int:
         """Return a count as of the last relay."""

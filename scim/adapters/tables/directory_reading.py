@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +22,7 @@ from scim.directories.directory import Directory
 from scim.directories.health import Standing
 from scim.directories.token import Token
 from scim.events.directory_reading import SEARCHED_ROWS
-from scim.events.feed import FeedCursor, FeedWindow
+from scim.events.feed import CursorExpiredError, FeedCursor, FeedWindow
 from scim.resources.comparison_key import comparison_key
 from scim.resources.identifiers import ResourceName
 from scim.resources.summary import MembershipCount, Summary, SummaryPage
@@ -104,13 +105,17 @@ class TableDirectoryReading:
         return {each: found[each] for each in ids if each in found}
 
     async def events_before(self, place: FeedCursor | None, rows: int) -> FeedWindow:
-        """Return events before a place, or the newest, out of so many feed rows; what waits is relayed first."""
-        if place is None:
-            if (await self._index()).outbox:
-                await relay(self._partition)
-                self._known_index = None
-            place = FeedCursor((await self._index()).number + 1)
-        return await read_window(self._partition, place, rows)
+        """Return events before a place, or the newest, out of so many feed rows; what waits is relayed first.
+
+        A place of a feed that is no more leads to the newest.
+        """
+        if place is not None:
+            with suppress(CursorExpiredError):
+                return await read_window(self._partition, place, rows)
+        if (await self._index()).outbox:
+            await relay(self._partition)
+            self._known_index = None
+        return await read_window(self._partition, FeedCursor((await self._index()).number + 1), rows)
 
     async def place_at(self, moment: datetime) -> FeedCursor:
         """Return the place before which the events up to a time lie."""

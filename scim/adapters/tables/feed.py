@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scim.adapters.tables import keys
+from scim.adapters.tables.directory_index import DirectoryIndex
+from scim.adapters.tables.generation import require_generation
 from scim.adapters.tables.outbox import read_events
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.relay import relay
+from scim.adapters.tables.relay import relay_to_end
 from scim.adapters.tables.table import Row, TransactionRefusedError, delete
-from scim.events.feed import CursorExpiredError, FeedCursor, FeedPage, FeedWindow
+from scim.events.feed import NO_FEED_YET, CursorExpiredError, FeedCursor, FeedPage, FeedWindow
 
 RETENTION_DAYS = 30
 _DELETED_AT_ONCE = 100
@@ -20,28 +23,44 @@ _DELETED_AT_ONCE = 100
 async def read_feed(partition: Partition, after: FeedCursor, limit: int) -> FeedPage:
     """Return up to ``limit`` events behind a cursor, oldest first; what the outbox holds is relayed first.
 
-    :raises CursorExpiredError: When events behind the cursor were deleted after 30 days.
+    :raises CursorExpiredError: When events behind the cursor were deleted after 30 days, or while they were read, or
+        when the cursor is of another generation.
     """
-    await relay(partition)
+    index = (await relay_to_end(partition)).index
+    require_generation(after, index.generation, is_renewed=index.is_renewed)
     wanted = after.number if after.index else after.number + 1
+    expected = None if after.is_start else wanted
     events: list[tuple[FeedCursor, dict[str, Any]]] = []
-    found = False
     # Rows without events exist: what has no event to tell is numbered all the same.
     async for row in partition.rows((keys.feed(wanted), keys.FEED_END), page_size=min(1000, limit + 1)):
         number = int(keys.last_id(row.key))
-        if not found and number != wanted and after != FeedCursor():
-            raise CursorExpiredError
-        found = True
-        events += _events_behind(after, number, read_events(row))
+        if expected is not None and number != expected:
+            if not after.is_start:
+                raise CursorExpiredError
+            events = []  # What came before was deleted while it was read: what is kept begins here.
+        expected = number + 1
+        events += _events_behind(after, index.generation, number, read_events(row))
         if len(events) > limit:
             break
-    if not found:
+    if expected == wanted:
         await _require_end(partition, after, wanted)
-    return FeedPage(events[:limit], has_more=len(events) > limit)
+    return FeedPage(events[:limit], len(events) > limit, _end(index, after, expected, events[:limit]))
+
+
+def _end(
+    index: DirectoryIndex, after: FeedCursor, expected: int | None, events: Sequence[tuple[FeedCursor, dict[str, Any]]]
+) -> FeedCursor:
+    """Return where to go on: behind the last event, or without any where it was or behind what had none to tell."""
+    if events:
+        return events[-1][0]
+    number = index.number if expected is None else expected - 1
+    if number <= after.number and not after.is_start:
+        return replace(after, generation=index.generation or after.generation)
+    return FeedCursor(number, 0, index.generation or ("" if number else NO_FEED_YET))
 
 
 def _events_behind(
-    after: FeedCursor, number: int, listed: Sequence[dict[str, Any]]
+    after: FeedCursor, generation: str, number: int, listed: Sequence[dict[str, Any]]
 ) -> list[tuple[FeedCursor, dict[str, Any]]]:
     """Return the events of a row that lie behind a cursor, each with the cursor behind it.
 
@@ -49,7 +68,7 @@ def _events_behind(
     """
     skipped = after.index if number == after.number else 0
     return [
-        (FeedCursor(number, index if index < len(listed) else 0), event)
+        (FeedCursor(number, index if index < len(listed) else 0, generation), event)
         for index, event in enumerate(listed, 1)
         if index > skipped
     ]
@@ -67,21 +86,34 @@ async def _require_end(partition: Partition, after: FeedCursor, wanted: int) -> 
 
 
 async def read_window(partition: Partition, before: FeedCursor, rows: int) -> FeedWindow:
-    """Return the events before a place, newest first, out of so many feed rows. One storage request."""
+    """Return the events before a place, newest first, out of so many feed rows. One storage request.
+
+    :raises CursorExpiredError: When the row before the place is not there, though older ones are.
+    """
     last = before.number if before.index > 1 else before.number - 1
     first = max(1, last - rows + 1)
     if last < 1:
         return FeedWindow([], None)
     found = await partition.first_rows((keys.feed(first), keys.feed(last + 1)), rows)
+    kept = _without_gap(found.rows, last)
     events = [
         (FeedCursor(number, index), event)
-        for row in found.rows
+        for row in kept
         for number in (int(keys.last_id(row.key)),)
         for index, event in enumerate(read_events(row), 1)
         if (number, index) < (before.number, before.index)
     ]
     # Where no row is left, all older ones were deleted after the retention.
-    return FeedWindow(events[::-1], FeedCursor(first, 1) if first > 1 and found.rows else None)
+    is_whole = bool(kept) and kept[0].key == keys.feed(first)
+    return FeedWindow(events[::-1], FeedCursor(first, 1) if first > 1 and is_whole else None)
+
+
+def _without_gap(rows: Sequence[Row], last: int) -> Sequence[Row]:
+    """Return the rows that lead without a gap to the last one; those before a gap are being deleted."""
+    if rows and rows[-1].key != keys.feed(last):
+        raise CursorExpiredError
+    gaps = [at for at, row in enumerate(rows) if row.key != keys.feed(last - len(rows) + 1 + at)]
+    return rows[gaps[-1] + 1 :] if gaps else rows
 
 
 async def number_at(partition: Partition, last: int, moment: datetime) -> int:

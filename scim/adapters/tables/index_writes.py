@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_index import LAST_COLUMNS, PREFIX, Block, DirectoryIndex, PageMap
@@ -11,13 +12,20 @@ from scim.adapters.tables.outbox import Tally
 from scim.adapters.tables.table import Int64, Row, Value, Write, delete, insert, replace
 from scim.resources.identifiers import ResourceName
 
+NOTHING: Mapping[str, Value] = MappingProxyType({})
 BLOCK_SIZE: dict[ResourceName, int] = {"User": 500, "Group": 250}
 """How many resources the last block of a page map holds before a new one begins behind it."""
 
 
-def counted_index(index: DirectoryIndex, tallies: Sequence[Tally]) -> DirectoryIndex:
-    """Return the index with changes counted and numbered; its head has the ETag of the state before."""
+def counted_index(
+    index: DirectoryIndex, tallies: Sequence[Tally], first_columns: Mapping[str, Value] = NOTHING
+) -> DirectoryIndex:
+    """Return the index with changes counted and numbered; its head has the ETag of the state before.
+
+    :param first_columns: What a head has besides when there was none; later ones keep what theirs has.
+    """
     values: dict[str, Value] = {
+        **(index.head.values if index.head else first_columns),
         "number": Int64(index.number + len(tallies)),
         "users": index.counted("users") + sum(tally.users for tally in tallies),
         "active": index.counted("active") + sum(tally.active for tally in tallies),

@@ -2,35 +2,41 @@
 
 | PartitionKey | RowKey | holds |
 |---|---|---|
-| organization id | ``o`` | in the organization's row: the number of the last event |
-| | ``f|{number}`` | an event |
+| organization id | ``o`` | in the organization's row: the number of the last event, and the feed's generation |
+| | ``f|{number}`` | an event, and the generation of the feed |
 | | ``told|{event id}`` | that this event has its number, so that telling it again changes nothing |
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.directory_races import outages, read_rows
+from scim.adapters.tables.directory_races import commit_any_state, outages, read_rows
 from scim.adapters.tables.document_rows import joined_text, split_text
 from scim.adapters.tables.feed import RETENTION_DAYS
+from scim.adapters.tables.generation import GENERATION, renewed_generation, require_generation
 from scim.adapters.tables.organizations import ORGANIZATION
 from scim.adapters.tables.removal import delete_rows
 from scim.adapters.tables.table import (
+    MAX_TRANSACTION_WRITES,
     Int64,
     Row,
     RowChangedError,
     RowExistsError,
     RowMissingError,
     Table,
+    Value,
+    delete,
     insert,
     merge,
 )
 from scim.directories.errors import DirectoryStoreUnavailableError
 from scim.directories.organization_events import OrganizationEvent
-from scim.events.feed import CursorExpiredError, FeedCursor, FeedPage
+from scim.events.feed import NO_FEED_YET, CursorExpiredError, FeedCursor, FeedPage
 from scim.resources.attempts import Attempts
 
 
@@ -55,15 +61,40 @@ class TableOrganizationFeed:
     async def read(self, organization_id: str, after: FeedCursor, limit: int) -> FeedPage:
         """Return events behind a number, oldest first. One storage request; one or two more when there are none.
 
-        :raises CursorExpiredError: When events behind it were deleted after 30 days.
+        :raises CursorExpiredError: When events behind it were deleted after 30 days, or while they were read, or when
+            the cursor is of another generation.
         """
         wanted = after.number + 1
         with outages():
             rows = await read_rows(self._table, organization_id, (keys.feed(wanted), keys.FEED_END), limit + 1)
-            if after.number and (not rows or _number(rows[0]) != wanted):
-                await self._require_end(organization_id, wanted)
-        events = [(FeedCursor(_number(row)), json.loads(joined_text(row.values))) for row in rows[:limit]]
-        return FeedPage(events, has_more=len(rows) > limit)
+            if not rows and after.number:
+                await self._require_end(organization_id, after)
+        kept = _one_feed(rows, after)
+        events = [(_place(row), json.loads(joined_text(row.values))) for row in kept[:limit]]
+        unchanged = replace(after, generation=after.generation or ("" if after.number else NO_FEED_YET))
+        return FeedPage(events, len(kept) > limit, events[-1][0] if events else unchanged)
+
+    async def renew(self, organization_id: str) -> None:
+        """Give the feed a new generation, so that all its readers take everything anew, and end it with its last event.
+
+        For a feed that was put back: a mark of an event that did not come back goes, so that it is told again.
+        Two storage requests for each 1,000 events, and one for each 100.
+        """
+        with outages():
+            organization = await self._table.read(organization_id, ORGANIZATION)
+            if organization is None:
+                return
+            rows = await read_rows(self._table, organization_id, (keys.FEED_FIRST, keys.FEED_END))
+            marks = await read_rows(self._table, organization_id, (_mark(""), f"{_mark('')[:-1]}}}"))
+            told = {_mark(str(row.values["event"])) for row in rows}
+            number = _number(rows[-1]) if rows else _last(organization)
+            columns = renewed_generation()
+            own = merge(ORGANIZATION, {"number": Int64(number), **columns})
+            generation = {GENERATION: columns[GENERATION]}
+            writes = [own, *(merge(row.key, generation) for row in rows)]
+            writes += [delete(mark.key) for mark in marks if mark.key not in told]
+            for start in range(0, len(writes), MAX_TRANSACTION_WRITES):
+                await commit_any_state(self._table, organization_id, writes[start : start + MAX_TRANSACTION_WRITES])
 
     async def forget_old(self, organization_id: str, *, now: datetime | None = None) -> int:
         """Delete events told more than 30 days ago and return how many."""
@@ -80,10 +111,12 @@ class TableOrganizationFeed:
         number = _last(organization) + 1
         text = json.dumps(event.as_json(), ensure_ascii=False, separators=(",", ":"))
         mark = _mark(event.id)
+        values: dict[str, Value] = {"event": event.id, "time": datetime.now(UTC).isoformat()}
+        values |= {GENERATION: _generation(organization)} if _generation(organization) else {}
         writes = [
             insert(mark, {}),
             merge(ORGANIZATION, {"number": Int64(number)}, organization.etag),
-            insert(keys.feed(number), {**split_text(text), "event": event.id, "time": datetime.now(UTC).isoformat()}),
+            insert(keys.feed(number), {**split_text(text), **values}),
         ]
         try:
             await self._table.commit(event.organization_id, writes)
@@ -93,9 +126,11 @@ class TableOrganizationFeed:
             return False
         return True
 
-    async def _require_end(self, organization_id: str, wanted: int) -> None:
-        organization = await self._table.read(organization_id, ORGANIZATION)
+    async def _require_end(self, organization_id: str, after: FeedCursor) -> None:
+        organization, wanted = await self._table.read(organization_id, ORGANIZATION), after.number + 1
         last = _last(organization) if organization else 0
+        generation = _generation(organization) if organization else ""
+        require_generation(after, generation, is_renewed=generation != "")
         if wanted <= last:
             # Told a moment ago, or gone: the row says which.
             row = await self._table.read(organization_id, keys.feed(wanted), select=("time",))
@@ -103,6 +138,32 @@ class TableOrganizationFeed:
                 return
         if wanted != last + 1:
             raise CursorExpiredError
+
+
+def _one_feed(rows: Sequence[Row], after: FeedCursor) -> list[Row]:
+    """Return the rows behind a cursor whose numbers follow each other in one generation.
+
+    :raises CursorExpiredError: When the first does not follow the cursor, or a number is missing.
+    """
+    kept: list[Row] = []
+    for row in rows:
+        place, before = _place(row), _place(kept[-1]) if kept else after
+        if not before.is_start:
+            require_generation(before, place.generation, is_renewed=place.generation != "")
+            if place.number != before.number + 1:
+                if not after.is_start:
+                    raise CursorExpiredError
+                kept = []  # What came before was deleted while it was read: what is kept begins here.
+        kept.append(row)
+    return kept
+
+
+def _place(row: Row) -> FeedCursor:
+    return FeedCursor(_number(row), 0, _generation(row))
+
+
+def _generation(row: Row) -> str:
+    return str(row.values.get(GENERATION, ""))
 
 
 def _last(organization: Row) -> int:

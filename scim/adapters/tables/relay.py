@@ -7,11 +7,13 @@ at once, on any machines, with any clocks (docs/storage.md).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from dataclasses import replace as changed
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.backlog import read_backlog
-from scim.adapters.tables.directory_index import PREFIX, DirectoryIndex
+from scim.adapters.tables.directory_index import PREFIX, DirectoryIndex, index_of
+from scim.adapters.tables.generation import first_generation
 from scim.adapters.tables.index_writes import counted_index, index_writes
 from scim.adapters.tables.outbox import read_tally
 from scim.adapters.tables.partition import Partition
@@ -30,12 +32,25 @@ from scim.resources.attempts import Attempts
 MAX_BACKLOG = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """How many outbox rows were moved, and the index behind them."""
+
+    moved: int
+    index: DirectoryIndex
+
+
 async def relay(partition: Partition) -> int:
     """Move all that was committed before into the feed, and return how many rows that were.
 
     One storage request for each 40 or so, and one to read up to 1000; a longer backlog takes 7 more for each 1000.
     """
-    moved = 0
+    return (await relay_to_end(partition)).moved
+
+
+async def relay_to_end(partition: Partition) -> Relayed:
+    """Do what :func:`relay` does, and return the index as it was read or left, too, at no further cost."""
+    moved, index = 0, index_of(())
     async for _ in Attempts():
         backlog = await read_backlog(partition)
         index = backlog.index
@@ -49,12 +64,13 @@ async def relay(partition: Partition) -> int:
         except TransactionRefusedError:  # Another relay was faster: let it go on, and look again.
             continue
         break
-    return moved
+    return Relayed(moved, index)
 
 
 async def _move(partition: Partition, index: DirectoryIndex, rows: Sequence[Row]) -> DirectoryIndex:
     """Move rows into the feed and return the index behind them, which guards the next transaction."""
-    after = counted_index(index, [read_tally(row.values) for row in rows])
+    columns = {} if index.head else first_generation()
+    after = counted_index(index, [read_tally(row.values) for row in rows], columns)
     etags = await partition.commit([*index_writes(index, after), *_feed_writes(index.number + 1, rows)])
     return changed(after, head=changed(after.head, etag=etags[0])) if after.head else after
 

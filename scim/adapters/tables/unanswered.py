@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_index import LAST_COLUMNS
 from scim.adapters.tables.failures import AttemptFailedError
+from scim.adapters.tables.generation import first_generation
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
     MAX_TRANSACTION_WRITES,
@@ -78,7 +79,7 @@ class Commit:
         head = await rows.read(keys.HEAD, select=("number",))
         if await _is_recorded(rows, operation_id, head):
             return [""] * len(self.writes)
-        guard = merge(keys.HEAD, {}, head.etag) if head else insert(keys.HEAD, _EMPTY_HEAD)
+        guard = merge(keys.HEAD, {}, head.etag) if head else insert(keys.HEAD, {**_EMPTY_HEAD, **first_generation()})
         try:
             return (await self._send([*self.writes, guard]))[:-1]
         except TransactionRefusedError as refused:

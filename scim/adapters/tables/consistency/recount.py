@@ -18,6 +18,7 @@ from scim.adapters.tables.consistency.counts import (
 from scim.adapters.tables.consistency.derived import recount_derived
 from scim.adapters.tables.consistency.readable import is_readable_index_row
 from scim.adapters.tables.directory_index import LAST_COLUMNS
+from scim.adapters.tables.generation import first_generation
 from scim.adapters.tables.index_writes import map_writes
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
@@ -29,6 +30,7 @@ from scim.adapters.tables.table import (
     Value,
     Write,
     insert,
+    merge,
     replace,
 )
 
@@ -56,12 +58,15 @@ async def _store(partition: Partition, measured: Measured) -> bool:
     changed = [
         write for name in RESOURCE_NAMES for write in map_writes(name, index.maps[name], stored_map(counting, name))
     ]
-    if not changed and (index.head.values == head_values if index.head else not any(head_values.values())):
+    said = {name: value for name, value in index.head.values.items() if name in head_values} if index.head else {}
+    if not changed and (said == head_values if index.head else not any(head_values.values())):
         return True
     etag = index.head.etag if index.head else ""
     try:
         for start in range(0, max(1, len(changed)), _BLOCKS_AT_ONCE):
-            head_write = replace(keys.HEAD, head_values, etag) if etag else insert(keys.HEAD, head_values)
+            # The head keeps what else it has: the feed's generation.
+            first = {**head_values, **first_generation()}
+            head_write = merge(keys.HEAD, head_values, etag) if etag else insert(keys.HEAD, first)
             etag = (await partition.commit([head_write, *changed[start : start + _BLOCKS_AT_ONCE]]))[0]
     except TransactionRefusedError:
         return False  # The relay came in between: what was counted is old.
@@ -98,9 +103,9 @@ def _head_mending(head: Row | None, last_number: int) -> Iterator[Write]:
         return
     values: dict[str, Value] = {"users": 0, "active": 0, "groups": 0}
     if head and readable:
-        values |= head.values
+        values = {}
     values["number"] = Int64(max(known, last_number))
-    yield replace(keys.HEAD, values, head.etag) if head else insert(keys.HEAD, values)
+    yield merge(keys.HEAD, values, head.etag) if head else insert(keys.HEAD, {**values, **first_generation()})
 
 
 def _map_mending(blocks: Mapping[str, Row]) -> Iterator[Write]:
