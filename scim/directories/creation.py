@@ -11,6 +11,7 @@ from scim.directories.actor import current_actor
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import FINGERPRINT_TAG, TokenRecord, new_token, record_of
 from scim.directories.directory import Directory, DirectoryReference, Provider
+from scim.directories.errors import IdUsedError
 from scim.directories.interfaces import DirectoryStore, SecretStore
 from scim.directories.organization import Organization
 from scim.directories.service import DirectoryService
@@ -64,6 +65,7 @@ class CreationService:
 
         :raises InvalidValueError: When the name or the external id is blank or too long.
         :raises OrganizationExistsError: When another organization has the external id.
+        :raises IdUsedError: When an earlier attempt made it, and it was deleted since.
         """
         begun = await self._store.organization(f"org_{creation.id}") if creation.is_repeated else None
         if begun is None:
@@ -85,10 +87,11 @@ class CreationService:
 
         :raises InvalidValueError: When a value is malformed.
         :raises OrganizationNotFoundError: When there is no such organization.
+        :raises IdUsedError: When an earlier attempt made it, and it was deleted since.
         """
         begun = await self._store.directory(f"dir_{creation.id}") if creation.is_repeated else None
         if begun is not None:
-            return await self._taken_up(begun)
+            return await self._taken_up(begun, organization_id)
         made = await self._directories.create_directory(
             organization_id,
             name=name,
@@ -104,11 +107,13 @@ class CreationService:
         directory = await self._store.directory(directory_id)
         return await self._first_token(directory) if directory is not None else None
 
-    async def _taken_up(self, begun: Directory) -> CreatedDirectory:
+    async def _taken_up(self, begun: Directory, organization_id: str) -> CreatedDirectory:
         """Return a directory whose row is there, with what else belongs to its creation.
 
         A token that was not activated has a value that nobody knows any more: another takes its place.
         """
+        if begun.organization_id != organization_id or begun.deletion is not None:
+            raise IdUsedError(begun.id)
         await self._store.link_to_organization(begun)
         if any(record.version for record in begun.tokens):
             created = CreatedDirectory(begun, await self._first_token(begun))

@@ -12,7 +12,7 @@ from scim.directories.actor import UNKNOWN, Actor
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory_events import DirectoryEvent
-from scim.directories.errors import InvalidValueError
+from scim.directories.errors import DirectoryNotFoundError, InvalidValueError
 from scim.directories.mapping_job import MappingJob
 from scim.directories.organization import MAX_NAME_LENGTH, check_text
 from scim.directories.placement import DEFAULT_DATA_ACCOUNT
@@ -76,7 +76,9 @@ class Directory:
     """The paths of the matching mappings by which all users are found."""
 
     def __post_init__(self) -> None:
-        """Refuse a malformed name, provider or number of mappings."""
+        """Refuse a malformed id, name, provider or number of mappings."""
+        if not is_directory_id(self.id):
+            raise InvalidValueError("id", "give dir_ and 32 hex digits in lower case")
         check_text("name", self.name, MAX_NAME_LENGTH)
         if self.provider not in get_args(Provider):
             raise InvalidValueError("provider", f"give one of {', '.join(get_args(Provider))}")
@@ -119,7 +121,14 @@ class DirectoryReference:
 
 
 def secret_name_of(directory_id: str) -> str:
-    """Return the name under which the secret store holds a directory's tokens; Key Vault allows no underscore."""
+    """Return the name under which the secret store holds a directory's tokens; Key Vault allows no underscore.
+
+    A vault knows no letter case, so one letter of an id in the other would name another directory's secret.
+
+    :raises DirectoryNotFoundError: For what has not the exact form of an id.
+    """
+    if not is_directory_id(directory_id):
+        raise DirectoryNotFoundError(directory_id)
     return SECRET_PREFIX + directory_id.removeprefix("dir_")
 
 

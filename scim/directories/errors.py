@@ -37,6 +37,14 @@ class OrganizationNotEmptyError(DirectoryError):
         super().__init__(f"organization {organization_id} has directories: delete them first")
 
 
+class IdUsedError(DirectoryError):
+    """The id is that of another organization or directory, or of one that was deleted: an id is used once, ever."""
+
+    def __init__(self, used: str) -> None:
+        super().__init__(f"the id {used} was given before, and an id is given once: create it under another")
+        self.id = used
+
+
 class DirectoryNotFoundError(DirectoryError):
     """There is no directory of this id."""
 

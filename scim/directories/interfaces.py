@@ -167,9 +167,10 @@ class DirectoryStore(DirectoryReader, Protocol):
     """
 
     async def create_organization(self, organization: Organization) -> None:
-        """Keep a new organization, and claim its external id.
+        """Keep a new organization, and claim its external id; doing it again with the same one changes nothing.
 
         :raises OrganizationExistsError: When another organization has the external id.
+        :raises IdUsedError: When there is another organization of this id, or one was deleted.
         """
         ...
 
@@ -202,6 +203,9 @@ class DirectoryStore(DirectoryReader, Protocol):
     async def create_directory(self, directory: Directory) -> DirectoryReference:
         """Keep a new directory, listed as one whose creation is under way until :meth:`confirm_creation`.
 
+        Doing it again for the same organization changes nothing.
+
+        :raises IdUsedError: When another organization has a directory of this id, or one was deleted; nothing is kept.
         :raises OrganizationNotFoundError: When its organization does not exist; nothing is kept.
         :raises InvalidValueError: When it is larger than the store can hold; nothing is kept.
         """
@@ -242,7 +246,7 @@ class DirectoryStore(DirectoryReader, Protocol):
     async def forget_directory(self, directory: Directory) -> None:
         """Delete what is left of a directory that is being deleted; doing it again changes nothing.
 
-        A crash leaves it listed, with its row or without.
+        Its id stays, as one that was used. A crash leaves it listed, with its row or without.
         """
         ...
 

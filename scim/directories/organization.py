@@ -32,7 +32,9 @@ class Organization:
     mappings_by: MappingsBy = "administrators"
 
     def __post_init__(self) -> None:
-        """Refuse an empty or overlong name or external id, and an unknown choice."""
+        """Refuse a malformed id, an empty or overlong name or external id, and an unknown choice."""
+        if not is_organization_id(self.id):
+            raise InvalidValueError("id", "give org_ and 32 hex digits in lower case")
         if self.mappings_by not in get_args(MappingsBy):
             raise InvalidValueError("mappings_by", f"give one of {', '.join(get_args(MappingsBy))}")
         check_text("name", self.name, MAX_NAME_LENGTH)

@@ -27,6 +27,7 @@ class OrganizationService:
         :param creation_id: 32 hex digits for its id, where they are known beforehand.
         :raises InvalidValueError: When the name or the external id is blank or too long.
         :raises OrganizationExistsError: When another organization has the external id.
+        :raises IdUsedError: When there is, or was, another organization of this id.
         """
         organization = Organization(f"org_{creation_id or self._new_id()}", name.strip(), external_id, self._now())
         await self._store.create_organization(organization)

@@ -92,6 +92,7 @@ class DirectoryService(OrganizationService):
         :param creation_id: 32 hex digits for its id, where they are known beforehand.
         :raises InvalidValueError: When a value is malformed.
         :raises OrganizationNotFoundError: When there is no such organization.
+        :raises IdUsedError: When another organization has a directory of this id, or one was deleted.
         :raises TokenEndedError: When a directory of this id was being made by another call.
         :raises SecretStoreError: When the secret store takes no value.
         """

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
+from scim.adapters.tables.directory_rows import DELETED
 from scim.adapters.tables.entity import decode_entity
 from scim.adapters.tables.keys import END_KEY, FIRST_KEY
-from scim.adapters.tables.table import MAX_TRANSACTION_WRITES, RowExistsError, Table, Write, insert
+from scim.adapters.tables.table import MAX_TRANSACTION_WRITES, RowExistsError, Table, Write, insert, replace
 from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
 from scim.composition import Application
 from scim.maintenance.progress import Progress
@@ -94,7 +95,7 @@ async def restore(application: Application, path: Path, only: Collection[str], p
     for group in _groups(path):
         table = application.accounts[group.account].table(group.table)
         if group.place not in is_open:
-            is_open[group.place] = group.partition in only if only else await _is_empty(table, group.partition)
+            is_open[group.place] = group.partition in only if only else await _is_free(application, group, table)
         if is_open[group.place]:
             restored[group.table] += await _put_back(table, group.partition, group.writes)
             progress("rows put back", restored.total())
@@ -110,6 +111,12 @@ def _require_accounts(path: Path, application: Application) -> int:
         if account not in application.accounts:
             raise CopyFileError(f"{path}: name data account {account!r}, which it has rows of, in {FURTHER_ACCOUNTS}")
     return rows.total()
+
+
+async def _is_free(application: Application, group: _Group, table: Table) -> bool:
+    """Tell whether a partition has no row, and is none of a directory that was deleted since the copy."""
+    deleted = await application.directory_store.is_deleted(group.partition)
+    return not deleted and await _is_empty(table, group.partition)
 
 
 async def _is_empty(table: Table, partition: str) -> bool:
@@ -128,10 +135,19 @@ async def _put_back(table: Table, partition: str, writes: list[Write]) -> int:
         await table.commit(partition, writes)
     except RowExistsError:
         if len(writes) == 1:
-            return 0
+            return await _revived(table, partition, writes[0])
         half = len(writes) // 2
         return sum([await _put_back(table, partition, part) for part in (writes[:half], writes[half:])])
     return len(writes)
+
+
+async def _revived(table: Table, partition: str, write: Write) -> int:
+    """Put back the row of a directory that was deleted since the copy, which only a partition that is named meets."""
+    kept = await table.read(partition, write.key)
+    if kept is None or kept.values.get("status") != DELETED or write.values.get("status") == DELETED:
+        return 0
+    await table.commit(partition, [replace(write.key, write.values, kept.etag)])
+    return 1
 
 
 def _groups(path: Path) -> Iterator[_Group]:

@@ -18,6 +18,7 @@ from scim.directories.errors import (
     DirectoryError,
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
+    IdUsedError,
     InvalidValueError,
     KeyEndedError,
     KeyNotFoundError,
@@ -208,6 +209,10 @@ def _too_many_directories(_: Exception) -> Problem:
     return Problem(409, "too-many-directories", detail)
 
 
+_DELETED_MEANWHILE = (
+    "What an earlier attempt of this request made was deleted since, and its id is not given again. "
+    "Send the request with a new Idempotency-Key."
+)
 _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     UnreadableBodyError: _unreadable,
     InvalidValueError: _invalid_value,
@@ -219,6 +224,7 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     KeyNotFoundError: lambda _: not_found("There is no API key of this id."),
     LinkNotFoundError: lambda _: not_found("There is no link to the portal of this id."),
     ResourceMissingError: lambda _: not_found("There is no such resource in this directory, or no longer."),
+    IdUsedError: lambda _: Problem(409, "deleted-meanwhile", _DELETED_MEANWHILE),
     OrganizationExistsError: _conflict("external-id-taken"),
     DirectoryDeletingError: _conflict("directory-deleted"),
     TooManyDirectoriesError: _too_many_directories,

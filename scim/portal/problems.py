@@ -12,6 +12,7 @@ from scim.directories.errors import (
     DirectoryError,
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
+    IdUsedError,
     InvalidValueError,
     LinkNotFoundError,
     OrganizationNotFoundError,
@@ -152,6 +153,14 @@ def _tokens_full(_: Exception) -> PortalProblem:
     )
 
 
+def _id_used(_: Exception) -> PortalProblem:
+    return PortalProblem(
+        409,
+        "This form made a connection that is gone",
+        "It was sent before, and what it made was deleted since. Nothing was changed. Open the provider's page again.",
+    )
+
+
 def _invalid(error: InvalidValueError) -> PortalProblem:
     return PortalProblem(422, "A value was not accepted", f"{str(error).capitalize()}. Nothing was changed.")
 
@@ -178,6 +187,7 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], PortalProblem]] = {
     TokenNotFoundError: lambda _: not_found(),
     LinkNotFoundError: lambda _: not_found(),
     ResourceMissingError: lambda _: not_found(),
+    IdUsedError: _id_used,
     TokensFullError: _tokens_full,
     TokenEndedError: _tokens_full,
     DirectoryBusyError: _unavailable,

@@ -10,20 +10,25 @@ from uuid import uuid4
 
 import pytest
 
+from scim.adapters.tables.activity_rows import TableActivityStore
 from scim.adapters.tables.directories import TableDirectoryStore
+from scim.adapters.tables.directory_rows import entry_key
 from scim.adapters.tables.organization_feed import TableOrganizationFeed
-from scim.adapters.tables.table import Table, merge
+from scim.adapters.tables.table import Table, Value, delete, insert, merge
+from scim.adapters.tables.token_rows import TableTokenUses
+from scim.directories.activity import LastTimes, Load, Seen
 from scim.directories.attribute_mapping import (
     MAX_DESCRIPTION_LENGTH,
     MAX_NAME_LENGTH,
     AttributeMapping,
 )
 from scim.directories.bearer_token import TokenRecord
-from scim.directories.directory import MAX_MAPPINGS, Directory, DirectoryReference
+from scim.directories.directory import MAX_MAPPINGS, Directory, DirectoryReference, secret_name_of
 from scim.directories.errors import (
     DirectoryBusyError,
     DirectoryNotFoundError,
     DirectoryStoreUnavailableError,
+    IdUsedError,
     InvalidValueError,
     OrganizationExistsError,
     OrganizationNotEmptyError,
@@ -318,6 +323,146 @@ async def test_what_a_change_raises_ends_the_update(store: DirectoryStore, organ
 
     with pytest.raises(LookupError):
         await store.update_directory(directory.id, refuse)
+
+
+# -- Ids are given once -------------------------------------------------
+
+
+async def rows_of(table: Table, *partitions: str) -> dict[tuple[str, str], object]:
+    """Return every row of some partitions, and of the lists."""
+    found: dict[tuple[str, str], object] = {}
+    for partition in (*partitions, "organizations"):
+        found |= {(partition, row.key): row.values for row in (await table.query(partition, " ", "~")).rows}
+    return found
+
+
+async def test_the_id_of_a_directory_of_another_organization_is_refused_and_nothing_is_kept(
+    store: DirectoryStore, organization: Organization, table: Table
+) -> None:
+    directory, other = new_directory(organization), new_organization()
+    await store.create_directory(directory)
+    await store.create_organization(other)
+    before = await rows_of(table, directory.id, organization.id, other.id)
+
+    with pytest.raises(IdUsedError):
+        await store.create_directory(replace(directory, organization_id=other.id))
+
+    assert await rows_of(table, directory.id, organization.id, other.id) == before
+
+
+async def test_the_id_of_a_deleted_directory_is_refused_to_everybody_and_nothing_is_kept(
+    store: DirectoryStore, organization: Organization, table: Table
+) -> None:
+    directory, other = new_directory(organization), new_organization()
+    await store.create_directory(directory)
+    await store.create_organization(other)
+    await store.forget_directory(directory)
+    await store.forget_directory(directory)
+    before = await rows_of(table, directory.id, organization.id, other.id)
+    assert before[directory.id, "directory"] == {"status": "deleted"}
+
+    for claimed in (organization, other):
+        with pytest.raises(IdUsedError):
+            await store.create_directory(replace(directory, organization_id=claimed.id))
+
+    assert await rows_of(table, directory.id, organization.id, other.id) == before
+    await store.delete_organization(organization)
+
+
+async def test_a_deleted_directory_is_gone_for_every_reader(
+    store: DirectoryStore, organization: Organization, table: Table
+) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    await store.forget_directory(directory)
+    uses, activity = TableTokenUses(table), TableActivityStore(table)
+
+    await uses.record_use(directory.id, "0" * 32, NOW)
+    await activity.record(directory.id, Load(NOW, NOW, NOW), LastTimes(NOW))
+    await activity.mark_seen(directory.id, "authenticated", Seen(NOW))
+
+    assert await store.directory(directory.id) is None
+    assert await activity.with_directory(directory.id, NOW) is None
+    assert await store.directories_of(organization.id) == []
+    assert directory.id not in await listed(store)
+    with pytest.raises(DirectoryNotFoundError):
+        await store.update_directory(directory.id, rename("Renamed"))
+    assert [row.key for row in (await table.query(directory.id, " ", "~")).rows] == ["directory"]
+
+
+async def test_a_deletion_that_a_crash_ended_before_its_last_row_is_repeated(
+    store: DirectoryStore, organization: Organization, table: Table
+) -> None:
+    directory = new_directory(organization)
+    await store.create_directory(directory)
+    await table.commit(directory.id, [delete("directory")])
+
+    await store.forget_directory(directory)
+
+    with pytest.raises(IdUsedError):
+        await store.create_directory(directory)
+
+
+async def test_the_id_of_an_organization_is_given_once(store: DirectoryStore, table: Table) -> None:
+    organization = new_organization(uuid4().hex)
+    await store.create_organization(organization)
+    another = replace(organization, external_id=uuid4().hex, created=NOW + timedelta(seconds=1))
+    before = await rows_of(table, organization.id)
+
+    with pytest.raises(IdUsedError):
+        await store.create_organization(another)
+    assert await rows_of(table, organization.id) == before
+    await store.create_organization(organization)
+    await store.delete_organization(organization)
+    for claimed in (organization, another):
+        with pytest.raises(IdUsedError):
+            await store.create_organization(claimed)
+
+    assert await store.organization(organization.id) is None
+    assert await store.organization_by_external_id(str(another.external_id)) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "dir_",
+        "A" * 32,
+        "0" * 31,
+        "0" * 33,
+        "0" * 31 + "F",
+        "a'b",
+        "x/y",
+        "a|b",
+        "\x01",
+        "é" * 32,
+        "٣" * 32,
+        "0" * 64,
+    ],
+)
+async def test_what_has_not_the_exact_form_of_an_id_names_nothing_that_is_made(wrong: str) -> None:
+    with pytest.raises(InvalidValueError):
+        Directory(f"dir_{wrong}", f"org_{'0' * 32}", "entra_id", "Entra ID", "active", NOW, NOW)
+    with pytest.raises(InvalidValueError):
+        Organization(f"org_{wrong}", "Acme", None, NOW)
+    with pytest.raises(DirectoryNotFoundError):
+        secret_name_of(f"dir_{wrong}")
+    with pytest.raises(DirectoryNotFoundError):
+        entry_key(f"dir_{wrong}")
+
+
+async def test_an_entry_that_names_no_directory_is_left_out_and_keeps_no_organization(
+    store: DirectoryStore, organization: Organization, table: Table
+) -> None:
+    entry: dict[str, Value] = {"organization": organization.id, "data_account": "data", "created": NOW.isoformat()}
+    unnameable = f"d|dir_{uuid4().hex}|b"
+    await table.commit("organizations", [insert(unnameable, {**entry, "creating": True})])
+
+    assert unnameable.removeprefix("d|") not in await listed(store)
+    await store.delete_organization(organization)
+
+    assert await store.organization(organization.id) is None
+    await table.commit("organizations", [delete(unnameable)])
 
 
 # -- Faults -------------------------------------------------------------

@@ -240,6 +240,33 @@ async def test_a_directory_whose_creation_crashed_is_completed_after_the_sweep_g
     assert [each["id"] for each in await listed(api, path)] == [made.json["id"]]
 
 
+@pytest.mark.parametrize("operation_id", ["create_directory", "create_organization"])
+async def test_what_was_made_and_deleted_since_is_not_made_again_under_its_id(world: World, operation_id: str) -> None:
+    api = world.api
+    path, body = await scene(api, operation_id)
+    world.clock.start()
+    await api.post(path, body, idempotency_key="counted")
+    steps = world.clock.steps
+    before = {each["id"] for each in await listed(api, path)}
+    world.clock.start(steps - 1)  # the claim's answer
+    body = {**body, "external_id": "another"} if "external_id" in body else body
+    with pytest.raises(DeathError):
+        await api.post(path, body, idempotency_key=KEY)
+    (made,) = {each["id"] for each in await listed(api, path)} - before
+    directories = api.application.directories
+    if operation_id == "create_directory":
+        await api.application.directory_store.forget_directory(await directories.get_directory(made))
+    else:
+        await directories.delete_organization(await directories.get_organization(made))
+    world.later(TAKEN_OVER_AFTER)
+
+    refused = await api.post(path, body, idempotency_key=KEY)
+
+    assert (refused.status, refused.json["type"].rpartition(":")[2]) == (409, "deleted-meanwhile")
+    assert made not in {each["id"] for each in await listed(api, path)}
+    assert (await api.post(path, body, idempotency_key="new")).status == 201
+
+
 async def test_a_token_is_shown_again_within_ten_minutes_only_and_while_it_is_valid(world: World) -> None:
     api = world.api
     path, body = await scene(api, "create_directory")

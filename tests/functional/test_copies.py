@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from scim.adapters.tables.directory_removal import TableDirectoryRows
 from scim.adapters.tables.table import Int64, Value, delete, insert, merge
 from scim.composition import Application
 from scim.local_host.azurite import Azurite, start_azurite
@@ -102,6 +103,37 @@ def test_a_partition_that_has_gone_on_is_left_alone_unless_it_is_named(run: Run,
     assert filled["restored"]["provisioninglog"] == 2
     assert filled["left_alone"] == []
     assert in_application(texts) == [("old \u2028 ä", 7), ("new", 50), ("old \u2028 ä", 70)]
+
+
+def test_a_directory_that_was_deleted_since_comes_back_only_where_it_is_named(run: Run, tmp_path: Path) -> None:
+    _, seeded = run("seed", "--new", "--users", "3")
+    name = seeded["directory_id"]
+    run("backup", str(tmp_path / "rows.gz"))
+
+    async def delete_it(application: Application) -> None:
+        directory = await application.directories.get_directory(name)
+        await TableDirectoryRows(application.tables_of).remove(directory, _nothing)
+        await application.directory_store.forget_directory(directory)
+
+    async def status(application: Application) -> list[str]:
+        row = await application.account.table("directories").read(name, "directory")
+        return [] if row is None else [str(row.values["status"])]
+
+    in_application(delete_it)
+    _, careful = run("restore", str(tmp_path / "rows.gz"))
+    after_careful = in_application(status)
+    _, named = run("restore", str(tmp_path / "rows.gz"), "--only", name)
+
+    assert careful["restored"]["resources"] == 0
+    assert name in careful["left_alone"]
+    assert after_careful == ["deleted"]
+    assert named["restored"]["resources"] > 3
+    assert in_application(status) == ["active"]
+    assert run("check", name)[0] == 0
+
+
+async def _nothing(_: int) -> None:
+    return
 
 
 async def texts(application: Application) -> list[Any]:

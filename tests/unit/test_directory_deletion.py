@@ -73,7 +73,9 @@ class World(TokenWorld):
         assert self.resources.partitions() == self.log.partitions() == []
         assert await self.secrets.list_versions(directory.secret_name) == []
         left = {part: [key for key in self.table.rows(part) if directory.id in key] for part in self.table.partitions()}
-        assert directory.id not in left
+        assert {key: dict(row.values) for key, row in self.table.rows(directory.id).items()} == {
+            "directory": {"status": "deleted"}
+        }
         assert not any(left.values())
         assert (await self.told(directory))[-1] == "directory.deleted"
         assert (await self.told(directory)).count("directory.deleted") == 1

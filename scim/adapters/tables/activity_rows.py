@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from scim.adapters.tables.directory_races import commit_any_state, insert_once, outages, read_rows
-from scim.adapters.tables.directory_rows import directory_of
+from scim.adapters.tables.directory_rows import directory_of, is_staying, is_there
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row, RowMissingError, Table, Value, insert, merge
 from scim.adapters.tables.token_rows import USES_END, uses_in
@@ -77,7 +77,9 @@ class TableActivityStore:
         with outages():
             rows = await read_rows(self._table, directory_id, (_DIRECTORY, USES_END))
         row = next((row for row in rows if row.key == _DIRECTORY), None)
-        return None if row is None else (directory_of(directory_id, row.values), _activity(rows, now))
+        if row is None or not is_there(row):
+            return None
+        return directory_of(directory_id, row.values), _activity(rows, now)
 
     async def forget(self, directory_id: str, before: datetime) -> int:
         """Delete loads that are older. One storage request for each 100 rows, and one."""
@@ -87,7 +89,7 @@ class TableActivityStore:
     async def _exists(self, directory_id: str) -> bool:
         """Tell whether a directory is there and stays: a row made after its deletion would stay for ever."""
         row = await self._table.read(directory_id, _DIRECTORY, select=["status"])
-        return row is not None and row.values["status"] != "deleting"
+        return is_staying(row)
 
 
 def _activity(rows: list[Row], now: datetime) -> DirectoryActivity:

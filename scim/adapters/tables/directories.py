@@ -2,7 +2,7 @@
 
 | PartitionKey | RowKey | holds |
 |---|---|---|
-| directory id | ``directory`` | the directory |
+| directory id | ``directory`` | the directory; of a deleted one that it was, so that its id is never used again |
 | | ``mappings|{revision}`` | earlier mappings, while a change of them is on its way through the users |
 | organization id | ``o`` | the organization |
 | | ``d|{directory}`` | that the directory is one of the organization's |
@@ -24,9 +24,12 @@ from scim.adapters.tables.directory_races import (
     read_rows,
 )
 from scim.adapters.tables.directory_rows import (
+    DELETED,
     LIST_PARTITION,
     directory_of,
     directory_values,
+    entry_key,
+    is_there,
     mappings_of,
     mappings_values,
     reference_of,
@@ -41,9 +44,11 @@ from scim.adapters.tables.table import (
     RowMissingError,
     Table,
     TransactionRefusedError,
+    Value,
     delete,
     insert,
     merge,
+    replace,
 )
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory, DirectoryReference, is_directory_id
@@ -51,6 +56,7 @@ from scim.directories.errors import (
     DirectoryBusyError,
     DirectoryDeletingError,
     DirectoryNotFoundError,
+    IdUsedError,
     OrganizationNotFoundError,
 )
 from scim.directories.interfaces import DirectoriesPage, DirectoryPage
@@ -75,15 +81,31 @@ class TableDirectoryStore(TableOrganizations):
         row = await self._directory_row(directory_id)
         return directory_of(directory_id, row.values) if row else None
 
+    async def is_deleted(self, directory_id: str) -> bool:
+        """Tell whether there was a directory of this id, and it is gone. One storage request."""
+        if not is_directory_id(directory_id):
+            return False
+        with outages():
+            row = await self._table.read(directory_id, _DIRECTORY, select=["status"])
+        return row is not None and not is_there(row)
+
     async def create_directory(self, directory: Directory) -> DirectoryReference:
-        """Keep a new directory: its entry, guarded by its organization's, then its row, then the organization's."""
+        """Keep a new directory: its entry, guarded by its organization's, then its row, then the organization's.
+
+        Three storage requests.
+        """
         reference = DirectoryReference(
             directory.id, directory.organization_id, directory.data_account, directory.created, creating=True
         )
-        row = insert(_DIRECTORY, directory_values(directory))
+        values = directory_values(directory)
         with outages():
-            await self._insert_entry(reference)
-            await insert_once(self._table, directory.id, row)
+            is_new = await self._insert_entry(reference)
+            try:
+                await self._insert_row(directory, values)
+            except IdUsedError:
+                if is_new:
+                    await delete_once(self._table, LIST_PARTITION, entry_key(directory.id))
+                raise
         self._changed(directory.id)
         await self.link_to_organization(directory)
         return reference
@@ -91,14 +113,14 @@ class TableDirectoryStore(TableOrganizations):
     async def link_to_organization(self, directory: Directory) -> None:
         """List a directory with its organization; doing it again changes nothing."""
         with outages():
-            await insert_once(self._table, directory.organization_id, insert(f"d|{directory.id}", {}))
+            await insert_once(self._table, directory.organization_id, insert(entry_key(directory.id), {}))
 
     async def confirm_creation(self, reference: DirectoryReference) -> None:
         """List a directory as one whose creation has ended; an entry that is gone meanwhile stays gone."""
         with outages():
             try:
                 await commit_any_state(
-                    self._table, LIST_PARTITION, [merge(f"d|{reference.directory_id}", {"creating": False})]
+                    self._table, LIST_PARTITION, [merge(entry_key(reference.directory_id), {"creating": False})]
                 )
             except RowMissingError:
                 return
@@ -109,17 +131,17 @@ class TableDirectoryStore(TableOrganizations):
         if row is None or directory_of(directory.id, row.values) != directory:
             return
         with outages():
-            await delete_once(self._table, directory.organization_id, f"d|{directory.id}")
+            await delete_once(self._table, directory.organization_id, entry_key(directory.id))
             try:
                 await self._table.commit(directory.id, [delete(_DIRECTORY, row.etag)])
             except (RowChangedError, RowMissingError):
                 return
-            await delete_once(self._table, LIST_PARTITION, f"d|{directory.id}")
+            await delete_once(self._table, LIST_PARTITION, entry_key(directory.id))
 
     async def discard_reference(self, reference: DirectoryReference) -> None:
         """Take an entry from the list of directories; doing it again changes nothing."""
         with outages():
-            await delete_once(self._table, LIST_PARTITION, f"d|{reference.directory_id}")
+            await delete_once(self._table, LIST_PARTITION, entry_key(reference.directory_id))
 
     async def update_directory(
         self, directory_id: str, change: Callable[[Directory], Directory], *, deleting: bool = False
@@ -151,13 +173,14 @@ class TableDirectoryStore(TableOrganizations):
             await delete_rows(self._table, directory_id, [row.key for row in rows])
 
     async def forget_directory(self, directory: Directory) -> None:
-        """Delete what is left of a directory: the entry by which sweeps find it last."""
+        """Delete what is left of a directory, but for its status: the entry by which sweeps find it last."""
         with outages():
-            await delete_once(self._table, directory.organization_id, f"d|{directory.id}")
+            await delete_once(self._table, directory.organization_id, entry_key(directory.id))
             rows = await read_rows(self._table, directory.id, (" ", "~"))
             await delete_rows(self._table, directory.id, [row.key for row in rows if row.key != _DIRECTORY])
-            await delete_once(self._table, directory.id, _DIRECTORY)
-            await delete_once(self._table, LIST_PARTITION, f"d|{directory.id}")
+            await self._leave_deleted(directory.id)
+            await delete_once(self._table, LIST_PARTITION, entry_key(directory.id))
+        self._changed(directory.id)
 
     async def directories_of(self, organization_id: str) -> Sequence[Directory]:
         """Return the directories of an organization, oldest first. One storage request and one for each."""
@@ -185,7 +208,9 @@ class TableDirectoryStore(TableOrganizations):
         """Return a page of the list of all directories. One storage request."""
         with outages():
             page = await self._table.query(LIST_PARTITION, "d|", "d}", continuation=continuation)
-        return DirectoryPage([reference_of(row) for row in page.rows], page.continuation)
+        # What has not the form of an id was made before ids were checked, and leads to nothing.
+        named = [row for row in page.rows if is_directory_id(row.key.removeprefix("d|"))]
+        return DirectoryPage([reference_of(row) for row in named], page.continuation)
 
     # -- Steps ----------------------------------------------------------
 
@@ -193,20 +218,45 @@ class TableDirectoryStore(TableOrganizations):
         if not is_directory_id(directory_id):
             return None
         with outages():
-            return await self._table.read(directory_id, _DIRECTORY)
+            row = await self._table.read(directory_id, _DIRECTORY)
+        return row if is_there(row) else None
 
-    async def _insert_entry(self, reference: DirectoryReference) -> None:
-        organization = reference.organization_id
+    async def _insert_entry(self, reference: DirectoryReference) -> bool:
+        """Return whether the entry is new; one of this organization may be there from an earlier attempt."""
+        organization, key = reference.organization_id, entry_key(reference.directory_id)
         if not is_organization_id(organization):
             raise OrganizationNotFoundError(organization)
-        guard = merge(f"o|{organization}", {})
-        entry = insert(f"d|{reference.directory_id}", reference_values(reference))
+        writes = [merge(f"o|{organization}", {}), insert(key, reference_values(reference))]
         try:
-            await commit_any_state(self._table, LIST_PARTITION, [guard, entry])
+            await commit_any_state(self._table, LIST_PARTITION, writes)
         except RowMissingError as error:
             raise OrganizationNotFoundError(organization) from error
-        except RowExistsError:
-            return  # ids are never used twice: the answer of an earlier attempt was lost
+        except RowExistsError as error:
+            kept = await self._table.read(LIST_PARTITION, key)
+            if kept is not None and reference_of(kept).organization_id != organization:
+                raise IdUsedError(reference.directory_id) from error
+            return False
+        return True
+
+    async def _insert_row(self, directory: Directory, values: Mapping[str, Value]) -> None:
+        """Insert the row, unless the same creation did: an attempt whose answer was lost, or one beside this one.
+
+        Of two attempts of one creation each has made a token, and the row says which becomes active.
+        """
+        try:
+            await self._table.commit(directory.id, [insert(_DIRECTORY, values)])
+        except RowExistsError as error:
+            kept = await self._table.read(directory.id, _DIRECTORY)
+            if kept is None or kept.values.get("organization") != directory.organization_id:
+                raise IdUsedError(directory.id) from error
+
+    async def _leave_deleted(self, directory_id: str) -> None:
+        """Let the row say no more than that there was a directory of this id; doing it again changes nothing."""
+        values: dict[str, Value] = {"status": DELETED}
+        try:
+            await commit_any_state(self._table, directory_id, [replace(_DIRECTORY, values, "*")])
+        except RowMissingError:
+            await insert_once(self._table, directory_id, insert(_DIRECTORY, values))
 
     async def _replaced(self, row: Row, old: Directory, new: Directory) -> bool:
         writes = [merge(_DIRECTORY, directory_values(new), row.etag)]

@@ -10,9 +10,9 @@ from typing import Any
 from scim.adapters.tables.table import MAX_TEXT_UNITS, Row, Value
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
-from scim.directories.directory import Deletion, Directory, DirectoryReference
+from scim.directories.directory import Deletion, Directory, DirectoryReference, is_directory_id
 from scim.directories.directory_events import DirectoryEvent
-from scim.directories.errors import DirectoryBusyError, InvalidValueError
+from scim.directories.errors import DirectoryBusyError, DirectoryNotFoundError, InvalidValueError
 from scim.directories.mapping_job import MappingJob
 from scim.directories.organization import Organization
 from scim.resources.comparison_key import comparison_hash
@@ -22,6 +22,30 @@ MAX_MAPPINGS_UNITS = 8 * MAX_TEXT_UNITS
 """How much of the 1 MiB of a row its mappings may take: half."""
 MAX_UNTOLD_UNITS = 4 * MAX_TEXT_UNITS
 """As much waits to be told only while the organization's feed cannot be written; then changes must wait, too."""
+
+
+DELETED = "deleted"
+"""The status of the row that stays of a deleted directory, which has nothing beside it, and which readers skip."""
+
+
+def entry_key(directory_id: str) -> str:
+    """Return the key of a directory's entry, in the list of all and in that of its organization.
+
+    :raises DirectoryNotFoundError: For what has not the exact form of an id.
+    """
+    if not is_directory_id(directory_id):
+        raise DirectoryNotFoundError(directory_id)
+    return f"d|{directory_id}"
+
+
+def is_there(row: Row | None) -> bool:
+    """Tell whether a row is that of a directory, and not what stays of a deleted one."""
+    return row is not None and row.values["status"] != DELETED
+
+
+def is_staying(row: Row | None) -> bool:
+    """Tell whether a row is that of a directory that nobody has begun to delete."""
+    return row is not None and row.values["status"] not in (DELETED, "deleting")
 
 
 def external_id_key(external_id: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from scim.adapters.tables.directory_races import (
     commit_any_state,
     delete_once,
-    insert_once,
     outages,
     read_rows,
 )
@@ -27,8 +26,10 @@ from scim.adapters.tables.table import (
     insert,
     merge,
 )
+from scim.directories.directory import is_directory_id
 from scim.directories.errors import (
     DirectoryStoreUnavailableError,
+    IdUsedError,
     OrganizationExistsError,
     OrganizationNotEmptyError,
     OrganizationNotFoundError,
@@ -50,12 +51,13 @@ class TableOrganizations:
     async def create_organization(self, organization: Organization) -> None:
         """Keep a new organization: its own row first, then the entry and the claim in one transaction.
 
-        An organization without its entry was never told to anybody; no directory can be created in it.
+        An organization without its entry was never told to anybody; no directory can be created in it. Beside the
+        entry stands that the id was given, which stays when the organization goes. Two storage requests.
         """
         values = organization_values(organization)
         with outages():
-            await insert_once(self._table, organization.id, insert(ORGANIZATION, values))
-            writes = [insert(f"o|{organization.id}", values)]
+            await self._insert_own_row(organization)
+            writes = [insert(f"o|{organization.id}", values), insert(_given(organization.id), {})]
             if organization.external_id is not None:
                 writes.append(insert(external_id_key(organization.external_id), {"organization": organization.id}))
             try:
@@ -124,7 +126,9 @@ class TableOrganizations:
     async def _has_directories(self, organization_id: str) -> bool:
         with outages():
             listed = await read_rows(self._table, LIST_PARTITION, ("d|", "d}"))
-        return any(reference_of(row).organization_id == organization_id for row in listed)
+        # What has not the form of an id was made before ids were checked: nothing can name it, and it is no directory.
+        named = [row for row in listed if is_directory_id(row.key.removeprefix("d|"))]
+        return any(reference_of(row).organization_id == organization_id for row in named)
 
     async def _entry_deleted(self, organization: Organization, etag: str) -> bool:
         writes = [delete(f"o|{organization.id}", etag)]
@@ -137,10 +141,27 @@ class TableOrganizations:
                 return False
         return True
 
+    async def _insert_own_row(self, organization: Organization) -> None:
+        """Insert the organization's row, unless an earlier attempt did; what never changes tells it from any other."""
+        try:
+            await self._table.commit(organization.id, [insert(ORGANIZATION, organization_values(organization))])
+        except RowExistsError as error:
+            kept = await self.organization(organization.id)
+            if kept is None or (kept.created, kept.external_id) != (organization.created, organization.external_id):
+                raise IdUsedError(organization.id) from error
+
     async def _yield_to_owner(self, organization: Organization) -> None:
         entry = await self._table.read(LIST_PARTITION, f"o|{organization.id}")
         if entry is not None:
             return  # the entry is ours: the answer of an earlier attempt was lost
+        given = await self._table.read(LIST_PARTITION, _given(organization.id))
         claim = await self._table.read(LIST_PARTITION, external_id_key(organization.external_id or ""))
         await delete_once(self._table, organization.id, ORGANIZATION)
+        if given is not None:
+            raise IdUsedError(organization.id)
         raise OrganizationExistsError(str(claim.values["organization"]) if claim else "")
+
+
+def _given(organization_id: str) -> str:
+    """Return the key of the row that says for ever that an id was an organization's."""
+    return f"i|{organization_id}"

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from scim.adapters.tables.directory_races import outages
-from scim.adapters.tables.directory_rows import LIST_PARTITION
+from scim.adapters.tables.directory_rows import LIST_PARTITION, entry_key, is_staying
 from scim.adapters.tables.table import (
     Row,
     RowChangedError,
@@ -42,16 +42,14 @@ class TableWatchList:
 
     async def watch(self, directory_id: str) -> None:
         """Let the versions of a directory's secret be looked at every minute. One storage request."""
-        if not is_directory_id(directory_id):
-            raise DirectoryNotFoundError(directory_id)
         try:
-            await self._merge(f"d|{directory_id}", {"watched": True})
+            await self._merge(entry_key(directory_id), {"watched": True})
         except RowMissingError as error:
             raise DirectoryNotFoundError(directory_id) from error
 
     async def unwatch(self, reference: DirectoryReference) -> None:
         """End that, unless the entry has changed since it was listed. One storage request."""
-        write = merge(f"d|{reference.directory_id}", {"watched": False}, reference.revision)
+        write = merge(entry_key(reference.directory_id), {"watched": False}, reference.revision)
         with outages():
             try:
                 await self._table.commit(LIST_PARTITION, [write])
@@ -105,7 +103,7 @@ class TableTokenUses:
             except RowMissingError:
                 # A row made after the directory's deletion would stay for ever.
                 row = await self._table.read(directory_id, _DIRECTORY, select=["status"])
-                if row is not None and row.values["status"] != "deleting":
+                if is_staying(row):
                     await _insert_unless_there(self._table, directory_id, key, values)
 
     async def uses(self, directory_id: str) -> Mapping[str, datetime]:
