@@ -138,6 +138,17 @@ class Stores:
 
         return TokenUses(TableTokenUses(self.account.table(DIRECTORIES_TABLE)))
 
+    @cached_property
+    def service_clock(self) -> Callable[[], Awaitable[datetime]]:
+        """What tells the time by storage's clock."""
+        from scim.adapters.tables.service_time import ServiceTime
+
+        return ServiceTime(self.account.table(DIRECTORIES_TABLE))
+
+    async def service_time(self) -> datetime:
+        """Return the time by storage's clock, in UTC, where a machine's may not count. Two storage requests."""
+        return await self.service_clock()
+
     def now(self) -> datetime:
         """Return the time, in UTC."""
         return datetime.now(UTC)

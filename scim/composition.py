@@ -69,6 +69,7 @@ class Application(Stores):
             TableDirectoryRows(self.tables_of),
             ask=self.relay_requests.ask,
             now=self.now,
+            service_time=self.service_time,
         )
 
     @cached_property
@@ -248,7 +249,7 @@ class Application(Stores):
             self.tokens.settle,
             self.directories.announce,
             self.deletion.proceed,
-            MappingChanges(self.directory_store, self.partition_of, self.relay_requests.ask, self.now).proceed,
+            MappingChanges(self.directory_store, self.partition_of, self.relay_requests.ask, self.service_time).proceed,
             self.organization_feed,
             self.provisioning_log_store,
             self.portal_access.forget_ended,

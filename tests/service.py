@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -187,6 +188,15 @@ class ScimClient:
     async def relay(self) -> None:
         """Let the background work that follows a change be done."""
         await self.application.background.relay_directory(self.directory.id)
+
+
+def pass_in_storage(application: Application, duration: timedelta) -> None:
+    """Let it be so much later by storage's clock, which no fake of a machine's clock turns."""
+
+    async def service_time() -> datetime:
+        return datetime.now(UTC) + duration + timedelta(minutes=1)  # a table in memory counts a millisecond a write
+
+    application.__dict__["service_clock"] = service_time
 
 
 def assert_scim_error(status: int, body: Any) -> None:

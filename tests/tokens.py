@@ -153,3 +153,4 @@ class TokenWorld:
 
     def pass_(self, **duration: float) -> None:
         self.time += timedelta(**duration)
+        self.table.ahead += timedelta(**duration)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from scim.adapters.azure_identity import forget_tokens, is_rejected
@@ -85,13 +86,14 @@ class QueueSender:
             await self._send(text)
 
     async def _send(self, text: str) -> None:
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
         self._queue = self._queue or self._open_queue()
         try:
             await self._queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
         except ResourceNotFoundError:
-            await self._queue.create_queue()
+            with suppress(ResourceExistsError):  # another process was faster
+                await self._queue.create_queue()
             await self._queue.send_message(text, visibility_timeout=SECONDS_BETWEEN_MESSAGES)
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from scim.directories.actor import current_actor, note_change
@@ -13,10 +13,11 @@ from scim.directories.directory_changes import begin_deletion, deleted_event, no
 from scim.directories.errors import DirectoryNotFoundError
 from scim.directories.interfaces import DirectoryStore, SecretStore
 from scim.directories.organization_events import OrganizationEvent, OrganizationEvents, note_event
+from scim.directories.staleness import MARGIN
 from scim.directories.token_events import untold_events
 
-QUIET = timedelta(minutes=2)
-"""By then nobody writes into the directory any more: processes know it for 30 s, and no request takes 90 s."""
+QUIET = MARGIN
+"""By then nobody writes into the directory any more, not even a process that the table does not answer."""
 
 
 class DirectoryRows(Protocol):
@@ -49,10 +50,12 @@ class DirectoryDeletion:
         *,
         ask: Callable[[str], None],
         now: Callable[[], datetime],
+        service_time: Callable[[], Awaitable[datetime]],
     ) -> None:
         """Use these stores.
 
         :param ask: Asks for :meth:`proceed` soon, and does not wait; the sweep follows in any case.
+        :param service_time: The time by storage's clock.
         """
         self._store = store
         self._secrets = secret_store
@@ -60,6 +63,7 @@ class DirectoryDeletion:
         self._rows = rows
         self._ask = ask
         self._now = now
+        self._service_time = service_time
 
     async def begin(self, directory_id: str) -> Directory:
         """Return the directory as one that is being deleted: refused everywhere within 30 s. Two storage requests.
@@ -80,7 +84,7 @@ class DirectoryDeletion:
         """Go on with the deletion of a directory just read, as far as time allows; others may do the same."""
         if directory.deletion is None:
             return
-        quiet = self._now() - directory.deletion.started >= QUIET
+        quiet = await self._is_quiet(directory)
         if not await self._rows.remove(directory, lambda rows: self._note(directory.id, rows)):
             self._ask(directory.id)
             return
@@ -88,6 +92,14 @@ class DirectoryDeletion:
         if quiet:
             await self._tell(directory)
             await self._store.forget_directory(directory)
+
+    async def _is_quiet(self, directory: Directory) -> bool:
+        """Tell whether the row has said for long enough that the directory is being deleted, by storage's clock.
+
+        A row that was written again meanwhile waits anew: it tells of its last writing only.
+        """
+        written = directory.written_at
+        return written is not None and await self._service_time() - written >= QUIET
 
     async def _tell(self, directory: Directory) -> None:
         now = self._now()

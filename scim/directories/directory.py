@@ -74,6 +74,8 @@ class Directory:
     """How far the last change of the mappings is; None when all users are as the mappings say."""
     matching_ready: tuple[str, ...] = ()
     """The paths of the matching mappings by which all users are found."""
+    written_at: datetime | None = field(default=None, compare=False)
+    """When its row was written last, by storage's clock; None for one that was not read."""
 
     def __post_init__(self) -> None:
         """Refuse a malformed id, name, provider or number of mappings."""
@@ -118,6 +120,8 @@ class DirectoryReference:
     """Whether the versions of its secret are looked at every minute, changed or not."""
     revision: str = field(default="", compare=False, repr=False)
     """Changes whenever the entry does."""
+    written_at: datetime | None = field(default=None, compare=False)
+    """When the entry was written last, by storage's clock; None for one that was not read."""
 
 
 def secret_name_of(directory_id: str) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from scim.directories.actor import UNKNOWN, Actor
 from scim.directories.attribute_mapping import AttributeMapping
+from scim.directories.staleness import MARGIN
 
-SETTLING = timedelta(minutes=2)
-"""By then every process writes lookup rows by the new mappings: they know the old ones for 30 s, a request takes 90 s.
-"""
+SETTLING = MARGIN
+"""By then every process writes lookup rows by the new mappings."""
 END = "~"
 """Behind every id."""
 
@@ -33,6 +33,7 @@ class MappingJob:
     """Of the mappings that it brings."""
     started: datetime
     not_before: datetime
+    """Later than the start when it waits for all processes; by the clock of the machine that changed the mappings."""
     bases: tuple[MappingBasis, ...]
     """In the order of their ids; more than one when mappings changed before an earlier job was at its end."""
     after: str = ""
@@ -41,6 +42,11 @@ class MappingJob:
     updated: int = 0
     actor: Actor = UNKNOWN
     """Who changed the mappings."""
+
+    @property
+    def is_to_settle(self) -> bool:
+        """Whether it begins only when every process goes by the new mappings."""
+        return self.not_before > self.started and not self.after
 
     def basis_of(self, user_id: str) -> int:
         """Return the revision of the mappings that a user was told of last, by its id."""
@@ -98,16 +104,13 @@ def next_job(
     if job is not None:
         # The users behind the earlier job's place were told of what was there before it.
         bases = (MappingBasis(revision, job.after), *(basis for basis in job.bases if basis.until > job.after))
-    return MappingJob(revision + 1, now, max(_not_before(job, now), now + SETTLING if rows_differ else now), bases)
+    settles = rows_differ or (job is not None and job.is_to_settle)
+    return MappingJob(revision + 1, now, now + SETTLING if settles else now, bases)
 
 
 def matching_paths(mappings: tuple[AttributeMapping, ...]) -> frozenset[str]:
     """Return the paths of the mappings by which users are found."""
     return frozenset(mapping.path for mapping in mappings if mapping.matching)
-
-
-def _not_before(job: MappingJob | None, now: datetime) -> datetime:
-    return job.not_before if job is not None else now
 
 
 def _effects(mappings: tuple[AttributeMapping, ...]) -> frozenset[tuple[Any, ...]]:

@@ -9,6 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from scim.local_host.functions import FunctionsError
+
+_ENCODINGS = ("base64", "none")
+
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
@@ -46,8 +50,18 @@ def _queue_settings(said: Mapping[str, Any]) -> QueueSettings:
         max_dequeue_count=said.get("maxDequeueCount", default.max_dequeue_count),
         max_polling_interval=_interval(said.get("maxPollingInterval"), default.max_polling_interval),
         visibility_timeout=_interval(said.get("visibilityTimeout"), default.visibility_timeout),
-        message_encoding=said.get("messageEncoding", default.message_encoding),
+        message_encoding=_encoding(said.get("messageEncoding", default.message_encoding)),
     )
+
+
+def _encoding(text: str) -> str:
+    """Return how messages are written: ``base64`` or ``none``, in any letter case as the host reads it.
+
+    :raises FunctionsError: Saying what to write.
+    """
+    if text.lower() not in _ENCODINGS:
+        raise FunctionsError(f"host.json: messageEncoding of queues is {' or '.join(_ENCODINGS)}")
+    return text.lower()
 
 
 def _interval(text: str | None, default: timedelta) -> timedelta:

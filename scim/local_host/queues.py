@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import logging
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
@@ -94,7 +93,7 @@ class QueueTrigger:
             return content.encode()
         try:
             return base64.b64decode(content, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:  # of other characters, and of those beyond ASCII
             raise ValueError("the message is not base64, as host.json says that messages are") from error
 
     async def _move_to_poison(self, message: StoredMessage) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from scim2_models import InvalidSyntaxException, InvalidValueException, PayloadTooLargeException, SCIMException
 from scim2_server.bulk import BulkPlan, BulkStep
 
+from scim.directories.staleness import BULK_SECONDS
 from scim.provisioning.answers import error_body, json_text
 from scim.provisioning.errors import ServiceUnavailableException, scim_error
 from scim.provisioning.outcome import RequestNotes
@@ -21,8 +22,7 @@ from scim.provisioning.service_provider import MAX_BULK_OPERATIONS
 from scim.resources.storage_scope import storage_scope
 from scim.web import WebRequest, WebResponse
 
-SECONDS = 45.0
-"""No operation begins later: Entra gives up after 60 seconds."""
+SECONDS = BULK_SECONDS
 _REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 _RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 _ENDPOINTS = ("Users", "Groups")

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from scim.directories.directory import Directory, is_directory_id
 from scim.directories.errors import DirectoryStoreUnavailableError
 from scim.directories.interfaces import DirectoryReader
+from scim.directories.staleness import FRESH_SECONDS, STALE_SECONDS
 from scim.provisioning.bounded_cache import BoundedCache
 from scim.provisioning.errors import ServiceUnavailableException
 from scim.provisioning.single_flight import SingleFlight
 
-FRESH_SECONDS = 30.0
-"""A change of a directory acts everywhere within this time."""
-STALE_SECONDS = 300.0
-"""A directory read no longer ago than this serves on while the store does not answer."""
 REREAD_SECONDS = 1.0
 """A directory is read again, or tried again after a failure, no sooner than this."""
 CAPACITY = 4096

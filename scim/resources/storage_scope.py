@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from scim.directories.staleness import REQUEST_SECONDS
+
 
 @dataclass(slots=True)
 class StorageScope:
     """The storage budget of one request: when it must end, and how many storage requests it has made."""
 
-    deadline: float = field(default_factory=lambda: time.monotonic() + 20.0)
+    deadline: float = field(default_factory=lambda: time.monotonic() + REQUEST_SECONDS)
     requests: int = 0
 
     def remaining(self) -> float:
@@ -30,7 +32,7 @@ def current_storage_scope() -> StorageScope:
 
 
 @contextmanager
-def storage_scope(seconds: float = 20.0) -> Iterator[StorageScope]:
+def storage_scope(seconds: float = REQUEST_SECONDS) -> Iterator[StorageScope]:
     """Open the scope that every storage call of the block counts in; ``seconds`` is its deadline from now.
 
     What an inner scope spends counts in the outer one too.

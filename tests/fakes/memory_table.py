@@ -52,6 +52,8 @@ class MemoryTable:
     """Asked before a request is served: the request is not applied when it returns an error."""
     after: Fault | None = None
     """Asked after a request was applied: its answer is lost when it returns an error."""
+    ahead: timedelta = timedelta()
+    """How much later it is for this table than the machine's clock says."""
     requests: list[Request] = field(default_factory=list)
     _partitions: dict[str, dict[str, Row]] = field(default_factory=dict)
     _ticks: count[int] = field(default_factory=lambda: count(1))
@@ -129,7 +131,9 @@ class MemoryTable:
             del rows[write.key]
             return ""
         kept = stored.values if stored is not None and write.kind == "merge" else {}
-        moment = (self._opened + timedelta(milliseconds=next(self._ticks))).isoformat(timespec="microseconds")
+        moment = (self._opened + self.ahead + timedelta(milliseconds=next(self._ticks))).isoformat(
+            timespec="microseconds"
+        )
         etag = f"W/\"datetime'{moment}'\""
         row = Row(write.key, etag, {**kept, **_stored(write.values)}, moment)
         if row_size(partition, row.key, row.values) > MAX_ROW_BYTES or len(row.values) > MAX_PROPERTIES:

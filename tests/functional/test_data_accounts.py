@@ -36,7 +36,7 @@ from tests.fakes.memory_table import MemoryTable, Request
 from tests.fakes.recorded_outcomes import RecordedOutcomes
 from tests.fakes.recorded_uses import RecordedUses
 from tests.faults import FaultyTransport
-from tests.service import EXTENSION_URN, Answer, ScimClient, StorageKind, add_members, user
+from tests.service import EXTENSION_URN, Answer, ScimClient, StorageKind, add_members, pass_in_storage, user
 
 __all__ = ["azurite_accounts"]
 
@@ -217,7 +217,7 @@ async def test_a_directory_of_the_second_account_is_deleted_to_its_last_row_ther
         await provision(client)
     assert (await spread.api.delete(f"directories/{second.directory.id}")).status == 202
     await second.relay()
-    spread.application.deletion._now = lambda: datetime.now(UTC) + QUIET
+    pass_in_storage(spread.application, QUIET)
     await spread.application.background.sweep()
 
     for table in (RESOURCES_TABLE, DIRECTORIES_TABLE, LOG_TABLE):
@@ -257,7 +257,7 @@ async def test_changed_mappings_go_through_the_users_of_the_second_account(sprea
     one = f"directories/{client.directory.id}"
     assert (await spread.api.put(f"{one}/attribute-mappings", {"attribute_mappings": [mapping]})).status == 200
 
-    spread.application.__dict__["now"] = lambda: datetime.now(UTC) + SETTLING
+    pass_in_storage(spread.application, SETTLING)
     await client.relay()
 
     assert (await spread.api.get(one)).json["mapping_change"] is None
@@ -322,7 +322,7 @@ async def test_a_directory_in_an_account_that_is_not_named_keeps_no_other_waitin
     await provision(first)
     assert (await spread.api.delete(f"directories/{second.directory.id}")).status == 202
     application = without_second(spread)
-    application.deletion._now = lambda: datetime.now(UTC) + QUIET
+    pass_in_storage(application, QUIET)
 
     signals = await application.background.sweep()
 

@@ -9,15 +9,15 @@ import pytest
 
 from scim.composition import Application
 from scim.directories.deletion import QUIET
+from scim.directories.staleness import FRESH_SECONDS
 from scim.provisioning.authentication import Authenticator
-from scim.provisioning.directory_cache import FRESH_SECONDS
 from scim.provisioning.endpoint import ProvisioningEndpoint
 from scim.settings import Settings
 from tests.api import ApiClient
 from tests.fakes.memory_account import RecordedRelayRequests
 from tests.fakes.recorded_uses import RecordedUses
 from tests.functional.test_api_directories import scim_of
-from tests.service import ScimClient
+from tests.service import ScimClient, pass_in_storage
 
 START = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
@@ -107,7 +107,7 @@ async def test_a_directory_is_deleted_from_the_api_to_the_last_row(api: ApiClien
     one, client = f"directories/{created['id']}", await scim_of(api, created)
     users = await client.new_users(30)
     await client.new_group("Team", users)
-    background, deletion = api.application.background, api.application.deletion
+    background = api.application.background
 
     begun = await api.delete(one)
     repeated = await api.delete(one)
@@ -124,7 +124,7 @@ async def test_a_directory_is_deleted_from_the_api_to_the_last_row(api: ApiClien
         assert (await api.send(method, path, {} if method != "GET" else None)).status == 409
     assert (await api.delete(f"organizations/{organization}")).status == 409
 
-    deletion._now = lambda: datetime.now(UTC) + QUIET
+    pass_in_storage(api.application, QUIET)
     await background.relay_directory(created["id"])
 
     assert [(await api.get(one)).status, (await api.delete(one)).status] == [404, 404]

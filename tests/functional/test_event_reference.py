@@ -18,7 +18,7 @@ from scim.directories.deletion import QUIET
 from scim.events.feed import FeedCursor
 from scim.resources.schema import ENTERPRISE_URN
 from tests.documents import document
-from tests.service import EXTENSION_URN, ScimClient, add_members, remove_members
+from tests.service import EXTENSION_URN, ScimClient, add_members, pass_in_storage, remove_members
 
 REFERENCE = document("docs/events.md")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -61,11 +61,10 @@ async def told(scim: ScimClient) -> dict[str, Event]:
     with acting(VAULT_OPERATOR):
         await application.tokens.adopt(one.id)
     await application.tokens.end_versions(one.id, {adopted: "disabled"})
-    application.deletion._now = lambda: datetime.now(UTC) - QUIET
     with acting(Actor("api_key", "key_0c3a91e7d2b84f65", "Backend")):
-        deleting = await application.deletion.begin(one.id)
-    application.deletion._now = lambda: datetime.now(UTC)
-    await application.deletion.proceed(deleting)
+        await application.deletion.begin(one.id)
+    pass_in_storage(application, QUIET)
+    await application.deletion.proceed(await application.directories.get_directory(one.id))
     page = await application.organization_feed.read(one.organization_id, FeedCursor(), 100)
     return {event["type"]: event for _, event in page.events}
 

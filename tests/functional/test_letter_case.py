@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.mapping_job import SETTLING
 from tests.api import ApiClient
-from tests.service import ScimClient
+from tests.service import ScimClient, pass_in_storage
 
 SENT = "urn:ietf:params:scim:schemas:extension:acme:2.0:user"
 MAPPED = "urn:ietf:params:scim:schemas:extension:Acme:2.0:User"
@@ -31,7 +30,7 @@ async def anna(scim: ScimClient) -> str:
 async def add_mappings(scim: ScimClient) -> None:
     """Add mappings that write the names otherwise, and bring them to all users."""
     await scim.application.directories.update_directory(scim.directory.id, mappings=MAPPINGS)
-    scim.application.__dict__["now"] = lambda: datetime.now(UTC) + SETTLING
+    pass_in_storage(scim.application, SETTLING)
     await scim.relay()
 
 

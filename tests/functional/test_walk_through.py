@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import count
 
 from scim.composed_stores import DIRECTORIES_TABLE
 from scim.directories.deletion import QUIET
-from scim.provisioning.directory_cache import FRESH_SECONDS, REREAD_SECONDS
+from scim.directories.staleness import FRESH_SECONDS
+from scim.provisioning.directory_cache import REREAD_SECONDS
 from scim.resources.schema import ENTERPRISE_URN
 from tests.api import ApiClient
 from tests.fakes.memory_account import MemoryAccount
 from tests.functional.test_api_directories import scim_of
 from tests.functional.test_directory_status import Clock, another_instance
-from tests.service import EXTENSION_URN, ScimClient, add_members, user
+from tests.service import EXTENSION_URN, ScimClient, add_members, pass_in_storage, user
 
 MAPPINGS = [
     {"name": "cost_centre", "path": f"{EXTENSION_URN}:costCentre"},
@@ -115,7 +115,7 @@ async def test_from_the_first_organization_to_the_last_row(api: ApiClient) -> No
     assert (await scim.get("/Users")).status == 401
     assert (await api.delete(one)).status == 202
     await api.application.background.relay_directory(created["id"])
-    api.application.deletion._now = lambda: datetime.now(UTC) + QUIET
+    pass_in_storage(api.application, QUIET)
     await api.application.background.sweep()
 
     assert (await api.get(one)).status == 404

@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import pytest
 
+from scim.directories import staleness
 from scim.directories.bearer_token import TokenMistake, TokenRecord, digest, fingerprint, new_token
 from scim.directories.directory import Directory
 from scim.directories.errors import DirectoryStoreUnavailableError, SecretStoreUnavailableError
@@ -281,7 +282,7 @@ async def test_a_row_is_read_again_after_30_seconds(world: World, directory: Dir
     token, _ = await world.add_token(directory)
     process = world.process()
     await process.authenticate(directory.id, f"Bearer {token}")
-    world.elapsed += directory_cache.FRESH_SECONDS - 0.1
+    world.elapsed += staleness.FRESH_SECONDS - 0.1
     await process.authenticate(directory.id, f"Bearer {token}")
     assert world.costs == (1, 1)
     world.elapsed += 0.1
@@ -572,7 +573,7 @@ async def test_a_stale_row_serves_on_for_five_minutes(world: World, directory: D
     process = world.process()
     await process.authenticate(directory.id, f"Bearer {token}")
     world.directories.failure = TABLE_OUTAGE
-    world.elapsed += directory_cache.STALE_SECONDS - 1
+    world.elapsed += staleness.STALE_SECONDS - 1
     assert await process.authenticate(directory.id, f"Bearer {token}")
     world.elapsed += 1
     await unavailable(process, directory.id, token)

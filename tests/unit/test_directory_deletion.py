@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from scim.adapters.tables.directory_removal import TableDirectoryRows
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.resource_store import TableResourceStore
+from scim.adapters.tables.service_time import ServiceTime
 from scim.adapters.tables.table import insert
 from scim.directories.deletion import QUIET, DirectoryDeletion
 from scim.directories.directory import Directory
@@ -41,7 +43,14 @@ class World(TokenWorld):
 
         rows = TableDirectoryRows(lambda _: [part(self.resources), part(self.log)])
         stores = (part(self.store), part(self.secrets), part(self.feed))
-        return DirectoryDeletion(*stores, rows, ask=self.asked.append, now=lambda: self.time)
+        clock = ServiceTime(self.table)
+        return DirectoryDeletion(*stores, rows, ask=self.asked.append, now=lambda: self.time, service_time=clock)
+
+    async def begun(self, directory_id: str) -> Directory:
+        """Return a directory whose deletion began so long ago that nobody writes into it any more."""
+        await self.deletion().begin(directory_id)
+        self.pass_(seconds=QUIET.total_seconds())
+        return await self.directory(directory_id)
 
     async def filled(self, users: int = 3) -> tuple[Directory, str]:
         directory_id, token = await self.new_directory()
@@ -60,6 +69,7 @@ class World(TokenWorld):
         directory = await self.store.directory(directory_id)
         if directory is not None:
             await self.deletion().proceed(directory)
+        self.pass_(seconds=QUIET.total_seconds())
         for reference in (await self.store.list_directories()).references:
             if await self.store.directory(reference.directory_id) is None:
                 await self.store.discard_reference(reference)
@@ -98,7 +108,6 @@ async def test_a_deleted_directory_is_refused_at_once_and_nothing_of_it_is_left(
     read = await world.directory(directory.id)
     assert read.deletion is not None
     assert read.deletion.removed == 3 * 4 + 1
-    world.pass_(seconds=QUIET.total_seconds())
     await world.proceed(directory.id)
 
     await world.assert_gone(directory)
@@ -109,11 +118,34 @@ async def test_what_is_written_while_processes_still_know_the_directory_goes_too
     await world.deletion().begin(directory.id)
     await world.proceed(directory.id)
     await world.write(directory.id)
-    world.pass_(minutes=2)
 
     await world.proceed(directory.id)
 
     await world.assert_gone(directory)
+
+
+async def test_a_machine_whose_clock_is_days_ahead_ends_no_deletion_early(world: World) -> None:
+    directory, _ = await world.filled()
+    await world.deletion().begin(directory.id)
+    world.time += timedelta(days=3)
+
+    await world.deletion().proceed(await world.directory(directory.id))
+
+    assert (await world.directory(directory.id)).status == "deleting"
+
+
+async def test_a_deletion_waits_from_its_last_sign_of_life_on(world: World) -> None:
+    directory, _ = await world.filled()
+    begun = await world.begun(directory.id)
+    await world.deletion().proceed(begun)
+    await world.assert_gone(directory)
+
+    other, _ = await world.filled()
+    await world.deletion().begin(other.id)
+    world.pass_(seconds=QUIET.total_seconds() - 30)
+    await world.deletion().proceed(await world.directory(other.id))
+
+    assert (await world.directory(other.id)).status == "deleting"
 
 
 async def test_a_deleted_directory_takes_no_change(world: World) -> None:
@@ -133,8 +165,7 @@ async def test_a_deleted_directory_takes_no_change(world: World) -> None:
 
 async def test_deleting_again_changes_nothing_and_deleting_what_is_gone_says_so(world: World) -> None:
     directory, _ = await world.filled(0)
-    begun = await world.deletion().begin(directory.id)
-    world.pass_(minutes=5)
+    begun = await world.begun(directory.id)
 
     assert await world.deletion().begin(directory.id) == begun
     await world.proceed(directory.id)
@@ -146,8 +177,7 @@ async def test_what_was_not_told_is_told_before_the_end(world: World) -> None:
     directory, _ = await world.filled(0)
     world.events.failure = RuntimeError("feed is down")
     await world.tokens().rotate(directory.id)
-    await world.deletion().begin(directory.id)
-    world.pass_(minutes=5)
+    await world.begun(directory.id)
     await world.proceed(directory.id)
 
     assert await world.told(directory) == ["directory.created", "token.rotated", "directory.deleted"]
@@ -163,7 +193,8 @@ async def test_a_crash_between_any_two_steps_is_made_up_for(world: World, at: in
     except CrashError:
         begun = await world.deletion().begin(directory.id)
     assert not await world.accepts(directory.id, token)
-    world.pass_(minutes=5)
+    world.pass_(seconds=QUIET.total_seconds())
+    begun = await world.directory(directory.id)
     try:
         await world.deletion(steps, at, after=after).proceed(begun)
     except CrashError:
@@ -189,10 +220,10 @@ def test_the_crashes_are_at_every_step() -> None:
 @pytest.mark.parametrize("number", range(8))
 async def test_the_last_rows_go_although_the_process_ends_among_them(world: World, number: int, kind: str) -> None:
     directory, _ = await world.filled(0)
-    begun = await world.deletion().begin(directory.id)
-    world.pass_(minutes=5)
+    begun = await world.begun(directory.id)
+    await ServiceTime(world.table)()
     requests = count()
-    start = 4  # progress and the event
+    start = 6  # the time, progress, and the event
 
     def crash(_: Any) -> Exception | None:
         return CrashError() if next(requests) >= start + number else None
@@ -209,8 +240,7 @@ async def test_the_last_rows_go_although_the_process_ends_among_them(world: Worl
 
 async def test_several_machines_delete_at_once(world: World) -> None:
     directory, _ = await world.filled(300)
-    begun = await world.deletion().begin(directory.id)
-    world.pass_(minutes=5)
+    begun = await world.begun(directory.id)
 
     await asyncio.gather(*(world.deletion().proceed(begun) for _ in range(4)), return_exceptions=True)
     await world.proceed(directory.id)
@@ -222,8 +252,7 @@ async def test_a_deletion_that_runs_out_of_time_asks_to_be_taken_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory, _ = await world.filled(300)
-    begun = await world.deletion().begin(directory.id)
-    world.pass_(minutes=5)
+    begun = await world.begun(directory.id)
     monkeypatch.setattr("scim.adapters.tables.removal.SECONDS_KEPT", 60.0)
 
     await world.deletion().proceed(begun)

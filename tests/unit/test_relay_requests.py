@@ -15,6 +15,8 @@ class FakeQueue:
     """A queue that must be created before it takes a message."""
 
     exists: bool = False
+    met_another: bool = False
+    """Whether another process creates it between our message and our creation of it."""
     closed: bool = False
     messages: list[tuple[str, int]] = field(default_factory=list)
 
@@ -25,6 +27,8 @@ class FakeQueue:
 
     async def create_queue(self) -> None:
         self.exists = True
+        if self.met_another:
+            raise ResourceExistsError
 
     async def close(self) -> None:
         self.closed = True
@@ -121,3 +125,11 @@ async def test_a_text_is_sent_once_more_when_the_queue_rejects_the_access_token(
     await QueueSender(lambda: queue, lambda: rejected.append(1))("dir_1")
 
     assert (len(rejected), queue.messages) == (1, [("dir_1", SECONDS_BETWEEN_MESSAGES)])
+
+
+async def test_a_message_is_sent_although_another_process_created_the_queue_first() -> None:
+    queue = FakeQueue(met_another=True)
+
+    await QueueSender(lambda: queue)("dir_1")
+
+    assert queue.messages == [("dir_1", SECONDS_BETWEEN_MESSAGES)]

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from scim.adapters.tables.directory_races import (
     commit_any_state,
@@ -37,6 +39,7 @@ from scim.adapters.tables.directory_rows import (
 )
 from scim.adapters.tables.organizations import TableOrganizations
 from scim.adapters.tables.removal import delete_rows
+from scim.adapters.tables.service_time import written_at
 from scim.adapters.tables.table import (
     Row,
     RowChangedError,
@@ -79,7 +82,7 @@ class TableDirectoryStore(TableOrganizations):
     async def directory(self, directory_id: str) -> Directory | None:
         """Return a directory, or None. One storage request; none for what has not the form of an id."""
         row = await self._directory_row(directory_id)
-        return directory_of(directory_id, row.values) if row else None
+        return replace(directory_of(directory_id, row.values), written_at=written_at(row)) if row else None
 
     async def is_deleted(self, directory_id: str) -> bool:
         """Tell whether there was a directory of this id, and it is gone. One storage request."""
@@ -165,6 +168,15 @@ class TableDirectoryStore(TableOrganizations):
         with outages():
             row = await self._table.read(directory_id, _former(revision))
         return mappings_of(row.values) if row else None
+
+    async def mappings_replaced_at(self, directory_id: str, revision: int) -> datetime | None:
+        """Return when others took the place of the mappings of a revision, by storage's clock; None when it is over.
+
+        One storage request.
+        """
+        with outages():
+            row = await self._table.read(directory_id, _former(revision))
+        return written_at(row) if row else None
 
     async def forget_mappings(self, directory_id: str, before: int) -> None:
         """Delete the mappings of earlier revisions; doing it again changes nothing."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from scim.adapters.tables.service_time import written_at
 from scim.adapters.tables.table import MAX_TEXT_UNITS, Row, Value
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
@@ -164,6 +165,7 @@ def reference_of(row: Row) -> DirectoryReference:
         creating=values["creating"],
         watched=values.get("watched", False),
         revision=row.etag,
+        written_at=written_at(row),
     )
 
 

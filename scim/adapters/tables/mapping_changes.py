@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory
 from scim.directories.directory_changes import end_job, note_examined
 from scim.directories.errors import DirectoryNotFoundError
-from scim.directories.mapping_job import MappingJob
+from scim.directories.mapping_job import SETTLING, MappingJob
 from scim.events.event import Event
 from scim.events.resource_events import mapping_events
 from scim.resources.attempts import Attempts
@@ -46,12 +46,13 @@ class MappingChanges:
     partition_of: Callable[[Directory], Partition]
     ask: Callable[[str], None]
     """Asks for :meth:`proceed` soon, and does not wait; the sweep follows in any case."""
-    now: Callable[[], datetime]
+    service_time: Callable[[], Awaitable[datetime]]
+    """The time by storage's clock."""
 
     async def proceed(self, directory: Directory) -> None:
         """Go on with the job of a directory just read, as far as time allows."""
         job = directory.mapping_job
-        if job is None or self.now() < job.not_before:
+        if job is None or not await self._has_settled(directory, job):
             return
         change = await self._change(directory, job)
         if change is None:
@@ -69,6 +70,13 @@ class MappingChanges:
         ended = await self.directories.update_directory(directory.id, lambda old: end_job(old, job))
         if ended.mapping_job is None:
             await self.directories.forget_mappings(directory.id, job.revision)
+
+    async def _has_settled(self, directory: Directory, job: MappingJob) -> bool:
+        """Tell whether no process goes by the mappings before the job any more, by storage's clock."""
+        if not job.is_to_settle:
+            return True
+        changed = await self.directories.mappings_replaced_at(directory.id, job.revision - 1)
+        return changed is not None and await self.service_time() - changed >= SETTLING
 
     async def _change(self, directory: Directory, job: MappingJob) -> _Change | None:
         """Return what is to be brought, or None when another machine has come to the end of it."""
