@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import replace as changed
 from datetime import datetime
 
 from scim.adapters.tables.directory_races import (
@@ -82,7 +82,7 @@ class TableDirectoryStore(TableOrganizations):
     async def directory(self, directory_id: str) -> Directory | None:
         """Return a directory, or None. One storage request; none for what has not the form of an id."""
         row = await self._directory_row(directory_id)
-        return replace(directory_of(directory_id, row.values), written_at=written_at(row)) if row else None
+        return changed(directory_of(directory_id, row.values), written_at=written_at(row)) if row else None
 
     async def is_deleted(self, directory_id: str) -> bool:
         """Tell whether there was a directory of this id, and it is gone. One storage request."""
