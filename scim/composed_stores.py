@@ -166,7 +166,8 @@ class Stores:
         from scim.adapters.tables.partition import Partition
 
         table = self.account_of(directory).table(RESOURCES_TABLE)
-        return Partition(table, directory.id, directory.organization_id, MappedAttributes.of(directory))
+        attributes = MappedAttributes.of(directory)
+        return Partition(table, directory.id, directory.organization_id, attributes, directory.reached_format)
 
     def resources_of(self, directory: Directory) -> ResourceStore:
         """Return the users and groups of a directory."""

@@ -15,6 +15,7 @@ from scim.settings import Settings
 
 if TYPE_CHECKING:
     from scim.adapters.tables.background import BackgroundWork
+    from scim.adapters.tables.format_upgrades import FormatUpgrades
     from scim.directories.api_key_service import ApiKeyService
     from scim.directories.creation import CreationService
     from scim.directories.deletion import DirectoryDeletion
@@ -237,6 +238,13 @@ class Application(Stores):
         return PortalEndpoint(services, self.settings.public_base_url, **self._observed_entries())
 
     @cached_property
+    def format_upgrades(self) -> FormatUpgrades:
+        """What brings the rows of directories to the format that this version writes."""
+        from scim.adapters.tables.format_upgrades import FormatUpgrades
+
+        return FormatUpgrades(self.directory_store, self.partition_of, self.relay_requests.ask, self.service_time)
+
+    @cached_property
     def background(self) -> BackgroundWork:
         """What queue and timer triggers run."""
         from scim.adapters.tables.background import BackgroundWork
@@ -250,6 +258,7 @@ class Application(Stores):
             self.directories.announce,
             self.deletion.proceed,
             MappingChanges(self.directory_store, self.partition_of, self.relay_requests.ask, self.service_time).proceed,
+            self.format_upgrades.proceed_small,
             self.organization_feed,
             self.provisioning_log_store,
             self.portal_access.forget_ended,

@@ -21,6 +21,7 @@ from scim.directories.errors import (
     DirectoryError,
     DirectoryStoreUnavailableError,
     SecretStoreError,
+    UnservedDirectoryError,
 )
 from scim.one_line_parser import USAGE_ERROR, OneLineParser
 from scim.resources.errors import StorageUnavailableError
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
     try:
         result = asyncio.run(_run(options))
-    except DirectoryBusyError as error:
+    except (DirectoryBusyError, UnservedDirectoryError) as error:
         return _fail(_CANNOT_DO, str(error))
     except DirectoryError as error:
         return _fail(_REFUSED, str(error))

@@ -84,6 +84,17 @@ class AttributeMapping:
                 raise InvalidValueError(field, "is required")
         return cls(**form)
 
+    @classmethod
+    def stored(cls, form: Mapping[str, Any]) -> AttributeMapping:
+        """Return the mapping of the JSON form that a row holds, whichever version wrote it.
+
+        Fields of a newer version are passed over, and a type that only that one knows is read as text.
+        """
+        known = {name: value for name, value in form.items() if name in _FIELD_TYPES}
+        if known.get("type", "string") not in get_args(MappingType):
+            known["type"] = "string"
+        return cls(**known)
+
 
 _PATH_RULE = (
     'give a core attribute such as userName, name.givenName or emails[type eq "work"].value, or '

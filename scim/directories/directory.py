@@ -16,6 +16,7 @@ from scim.directories.errors import DirectoryNotFoundError, InvalidValueError
 from scim.directories.mapping_job import MappingJob
 from scim.directories.organization import MAX_NAME_LENGTH, check_text
 from scim.directories.placement import DEFAULT_DATA_ACCOUNT
+from scim.directories.row_format import WRITTEN_FORMAT, FormatUpgrade
 
 Provider = Literal["entra_id", "okta", "generic_scim"]
 Status = Literal["active", "disabled", "deleting"]
@@ -74,6 +75,10 @@ class Directory:
     """How far the last change of the mappings is; None when all users are as the mappings say."""
     matching_ready: tuple[str, ...] = ()
     """The paths of the matching mappings by which all users are found."""
+    row_format: int = WRITTEN_FORMAT
+    """In which form its rows are, or are on their way to."""
+    upgrade: FormatUpgrade | None = None
+    """How far its rows are on their way to its format; None when all have it."""
     written_at: datetime | None = field(default=None, compare=False)
     """When its row was written last, by storage's clock; None for one that was not read."""
 
@@ -93,6 +98,11 @@ class Directory:
     def secret_name(self) -> str:
         """Return the name under which the secret store holds the tokens; Key Vault allows no underscore."""
         return secret_name_of(self.id)
+
+    @property
+    def reached_format(self) -> int:
+        """Return the format that all of its rows have at least."""
+        return self.upgrade.reached if self.upgrade else self.row_format
 
     def valid_tokens(self, at: datetime) -> tuple[TokenRecord, ...]:
         """Return the tokens that are accepted at a time: none when it is disabled or being deleted."""

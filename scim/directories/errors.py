@@ -99,6 +99,38 @@ class DirectoryStoreUnavailableError(Exception):
         self.retry_after = retry_after
 
 
+class UnservedDirectoryError(DirectoryStoreUnavailableError):
+    """The rows of a directory are not what this version of the service serves; repeating the call does not help."""
+
+
+class NewerRowsError(UnservedDirectoryError):
+    """Rows were written by a newer version of the service, in a form that this one does not know.
+
+    It touches nothing of the directory: what it left out or misread would be lost. The text names both versions.
+    """
+
+    def __init__(self, directory_id: str, found: str, readable: str) -> None:
+        super().__init__(
+            f"the rows of directory {directory_id} are of {found}, and this version of the service reads {readable}: "
+            "publish the newer version again",
+            retry_after=60,
+        )
+        self.sentence = (
+            f"A newer version of the service wrote this directory in {found}, and this one reads {readable}. "
+            "Nothing was changed. Repeat the request when the newer version runs again."
+        )
+
+
+class UnreadableDirectoryError(UnservedDirectoryError):
+    """The directory's row holds what no version of the service writes; somebody must put it right."""
+
+    def __init__(self, directory_id: str, cause: Exception) -> None:
+        super().__init__(
+            f"the row of directory {directory_id} cannot be read ({type(cause).__name__}): put it back from a backup",
+            retry_after=60,
+        )
+
+
 class SecretStoreError(Exception):
     """A secret cannot be had. The text never holds its value."""
 

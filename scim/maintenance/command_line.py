@@ -13,11 +13,17 @@ from typing import Final
 
 from scim.composition import Application
 from scim.directories.actor import acting, operator
-from scim.directories.errors import DirectoryError, DirectoryStoreUnavailableError, SecretStoreError
+from scim.directories.errors import (
+    DirectoryError,
+    DirectoryStoreUnavailableError,
+    SecretStoreError,
+    UnservedDirectoryError,
+)
 from scim.maintenance import commands, copies
 from scim.maintenance.copies import CopyFileError
 from scim.maintenance.progress import Progress
 from scim.maintenance.results import Result
+from scim.maintenance.upgrades import upgrade
 from scim.one_line_parser import OneLineParser
 from scim.resources.errors import StorageUnavailableError
 from scim.settings import Settings, SettingsError
@@ -34,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     progress = Progress(sys.stderr)
     try:
         result = asyncio.run(_run(options, progress))
-    except (SettingsError, DirectoryError, CopyFileError) as error:
+    except (SettingsError, DirectoryError, UnservedDirectoryError, CopyFileError) as error:
         return _refuse(progress, str(error))
     except (StorageUnavailableError, DirectoryStoreUnavailableError, SecretStoreError) as error:
         return _refuse(progress, f"storage does not answer: {error}")
@@ -70,6 +76,8 @@ async def _done(application: Application, options: argparse.Namespace, progress:
             return await commands.check(application, options.directory, progress, repair=options.repair)
         case "relay":
             return await commands.relay_now(application, options.directory)
+        case "upgrade":
+            return await upgrade(application, options.directories, progress)
         case "backup":
             return await copies.backup(application, options.file, progress)
         case "restore":
@@ -80,7 +88,7 @@ async def _done(application: Application, options: argparse.Namespace, progress:
 
 def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = OneLineParser(prog=_PROGRAM, description="Look after the rows of the service.")
-    commands_shown = "check | relay | seed | backup | restore"
+    commands_shown = "check | relay | seed | upgrade | backup | restore"
     subcommands = parser.add_subparsers(dest="command", required=True, metavar=commands_shown)
     check = subcommands.add_parser("check", help="check all rows of a directory against each other")
     check.add_argument("--repair", action="store_true", help="mend what is unambiguous")
@@ -92,13 +100,15 @@ def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
     for command in (check, relay, seed):
         is_optional = "?" if command is seed else None
         command.add_argument("directory", metavar="DIRECTORY", nargs=is_optional, help="its id, dir_…")
+    upgrading = subcommands.add_parser("upgrade", help="bring rows to the newest format, while the service runs")
+    upgrading.add_argument("directories", metavar="DIRECTORY", nargs="*", help="their ids, dir_…; default: all")
     saving = subcommands.add_parser("backup", help="copy every row of all tables to a new file")
     restoring = subcommands.add_parser("restore", help="put back a copy where there are no rows; change none")
     for command in (saving, restoring):
         command.add_argument("file", metavar="FILE", type=Path, help="such as rows.jsonl.gz")
     only_help = "this partition alone, and what is missing in it although it has rows"
     restoring.add_argument("--only", action="append", default=[], metavar="PARTITION", help=only_help)
-    for command in (check, relay, seed, saving, restoring):
+    for command in (check, relay, seed, upgrading, saving, restoring):
         command.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     if options.command == "seed":

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from scim.adapters.tables.consistency.violation import Violation
+from scim.directories.row_format import WRITTEN_FORMAT
 
 _MOST_SHOWN: Final = 50
 
@@ -156,4 +157,39 @@ class RestoreResult:
             yield f"… and {len(self.left_alone) - _MOST_SHOWN:,} more; --json lists all"
 
 
-Result = CheckResult | SeedResult | RelayResult | BackupResult | RestoreResult
+@dataclass(frozen=True, slots=True)
+class UpgradeResult:
+    """What became of the directories."""
+
+    upgraded: Sequence[str]
+    """Those whose rows were brought to the newest format."""
+    unchanged: int
+    """How many had it."""
+    rewritten: int
+    """How many rows were rewritten."""
+    refused: Mapping[str, str]
+    """Those that a newer version wrote, each with the reason."""
+
+    @property
+    def exit_code(self) -> int:
+        """1 when a directory could not be upgraded."""
+        return int(bool(self.refused))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result for programs."""
+        return {
+            "format": WRITTEN_FORMAT,
+            "upgraded": list(self.upgraded),
+            "unchanged": self.unchanged,
+            "rewritten": self.rewritten,
+            "refused": dict(self.refused),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the result for people."""
+        yield f"format {WRITTEN_FORMAT}: {len(self.upgraded):,} directories upgraded, {self.unchanged:,} had it"
+        yield f"rows rewritten: {self.rewritten:,}"
+        yield from (f"not upgraded: {reason}" for reason in self.refused.values())
+
+
+Result = CheckResult | UpgradeResult | SeedResult | RelayResult | BackupResult | RestoreResult

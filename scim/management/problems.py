@@ -23,6 +23,7 @@ from scim.directories.errors import (
     KeyEndedError,
     KeyNotFoundError,
     LinkNotFoundError,
+    NewerRowsError,
     OrganizationExistsError,
     OrganizationNotEmptyError,
     OrganizationNotFoundError,
@@ -104,9 +105,11 @@ def invalid(*errors: FieldError) -> Problem:
     return Problem(422, "invalid-value", "The request has values that are not accepted; see errors.", errors=errors)
 
 
-def unavailable(retry_after: int) -> Problem:
+_OUTAGE = "The service cannot answer for the moment. Repeat the request after the seconds in Retry-After."
+
+
+def unavailable(retry_after: int, detail: str = _OUTAGE) -> Problem:
     """Return the 503 for an outage of what is needed to answer."""
-    detail = "The service cannot answer for the moment. Repeat the request after the seconds in Retry-After."
     return Problem(503, "unavailable", detail, headers={"Retry-After": str(retry_after)})
 
 
@@ -235,6 +238,7 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
     DirectoryBusyError: lambda _: unavailable(1),
     DirectoryError: _conflict("refused"),
     SecretStoreError: lambda error: unavailable(getattr(error, "retry_after", None) or 5),
+    NewerRowsError: lambda error: unavailable(error.retry_after, error.sentence),
     DirectoryStoreUnavailableError: lambda error: unavailable(error.retry_after),
     StorageUnavailableError: lambda error: unavailable(error.retry_after),
     LostRaceError: lambda _: unavailable(1),

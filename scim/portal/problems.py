@@ -15,6 +15,7 @@ from scim.directories.errors import (
     IdUsedError,
     InvalidValueError,
     LinkNotFoundError,
+    NewerRowsError,
     OrganizationNotFoundError,
     SecretStoreError,
     TokenEndedError,
@@ -145,6 +146,12 @@ def _unavailable(error: Any) -> PortalProblem:
     )
 
 
+def _newer_rows(error: NewerRowsError) -> PortalProblem:
+    return PortalProblem(
+        503, "This connection cannot be shown for the moment", error.sentence, {"Retry-After": str(error.retry_after)}
+    )
+
+
 def _tokens_full(_: Exception) -> PortalProblem:
     return PortalProblem(
         409,
@@ -191,6 +198,7 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], PortalProblem]] = {
     TokensFullError: _tokens_full,
     TokenEndedError: _tokens_full,
     DirectoryBusyError: _unavailable,
+    NewerRowsError: _newer_rows,
     DirectoryStoreUnavailableError: _unavailable,
     StorageUnavailableError: _unavailable,
     SecretStoreError: _secrets_unavailable,

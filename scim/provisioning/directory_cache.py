@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scim.directories.directory import Directory, is_directory_id
-from scim.directories.errors import DirectoryStoreUnavailableError
+from scim.directories.errors import DirectoryStoreUnavailableError, NewerRowsError
 from scim.directories.interfaces import DirectoryReader
 from scim.directories.staleness import FRESH_SECONDS, STALE_SECONDS
 from scim.provisioning.bounded_cache import BoundedCache
@@ -33,6 +33,7 @@ class CachedDirectory:
 class _Failure:
     at: float
     retry_after: int
+    detail: str | None
 
 
 class DirectoryCache:
@@ -90,7 +91,7 @@ class DirectoryCache:
     async def _read(self, key: str) -> CachedDirectory:
         failure = self._failures.get(key)
         if failure is not None and self._monotonic() - failure.at < REREAD_SECONDS:
-            raise ServiceUnavailableException(retry_after=failure.retry_after)
+            raise ServiceUnavailableException(detail=failure.detail, retry_after=failure.retry_after)
         return await self._flights.run(key, lambda: self._load(key))
 
     async def _load(self, key: str) -> CachedDirectory:
@@ -98,8 +99,12 @@ class DirectoryCache:
         try:
             directory = await self._store.directory(key)
         except DirectoryStoreUnavailableError as error:
-            self._failures.put(key, _Failure(self._monotonic(), error.retry_after))
-            raise ServiceUnavailableException(retry_after=error.retry_after) from error
+            detail = None
+            if isinstance(error, NewerRowsError):
+                self._known.remove(key)  # as it was known before, it must not be served on with
+                detail = error.sentence
+            self._failures.put(key, _Failure(self._monotonic(), error.retry_after, detail))
+            raise ServiceUnavailableException(detail=detail, retry_after=error.retry_after) from error
         if self._changes.get(key) is not change:
             return await self._load(key)
         return self._remember(key, CachedDirectory(directory, read_at))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from scim.resources.identifiers import ResourceName
@@ -29,6 +30,8 @@ class StoredDocument:
     """Of a user: the revision of the mappings under which an event told of it last, as far as mappings go."""
     matching: tuple[str, ...] = ()
     """Of a user: the hashes of attributes and values by which lookup rows lead to it."""
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    """What its row holds beside: columns of a newer version, which every change leaves as they are."""
 
     def document(self) -> dict[str, Any]:
         """Return a fresh copy of the document."""

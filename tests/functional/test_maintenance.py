@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,16 @@ import pytest
 from scim.adapters.tables import keys
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.search import search_documents
-from scim.adapters.tables.table import Write, delete, insert
+from scim.adapters.tables.table import Write, delete, insert, merge, replace
+from scim.composed_stores import DIRECTORIES_TABLE
 from scim.composition import Application
+from scim.directories.staleness import MARGIN
 from scim.local_host.azurite import Azurite
 from scim.maintenance.command_line import main
 from scim.maintenance.progress import Progress
+from scim.maintenance.results import UpgradeResult
 from scim.maintenance.sample_documents import sample_user
+from scim.maintenance.upgrades import upgrade
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.search import Search
 from scim.settings import Settings
@@ -136,6 +141,45 @@ def test_what_cannot_be_repaired_stays_reported(run: Run, environment: dict[str,
 
 def test_relay_moves_the_outbox(run: Run, seeded: dict[str, Any]) -> None:
     assert run("relay", seeded["directory_id"]) == (0, {"directory_id": seeded["directory_id"], "relayed": 0})
+
+
+def test_an_upgrade_of_rows_that_are_todays_changes_nothing(run: Run, seeded: dict[str, Any]) -> None:
+    code, result = run("upgrade", seeded["directory_id"])
+
+    assert (code, result["upgraded"], result["unchanged"], result["rewritten"]) == (0, [], 1, 0)
+
+
+def test_rows_without_a_format_are_upgraded_when_no_process_knows_them_any_more(
+    environment: dict[str, str], seeded: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory_id = seeded["directory_id"]
+    moved = [timedelta()]
+    waits = list[float]()
+
+    async def pause(seconds: float) -> None:
+        waits.append(seconds)
+        moved[0] += timedelta(seconds=seconds)
+
+    async def service_clock() -> datetime:
+        return datetime.now(UTC) + moved[0]
+
+    async def act() -> UpgradeResult:
+        application = Application(Settings.from_environment(environment), service_clock=service_clock)
+        try:
+            await application.account.table(DIRECTORIES_TABLE).commit(directory_id, [merge("directory", {"format": 0})])
+            partition = application.partition_of(await application.directories.get_directory(directory_id))
+            (user,) = (await partition.first_rows(keys.document_range("User"), 1)).rows
+            old = {name: value for name, value in user.values.items() if name not in ("name", "user_name", "email")}
+            await partition.commit([replace(user.key, old, user.etag)])
+            return await upgrade(application, [directory_id], Progress(StringIO()), pause)
+        finally:
+            await application.close()
+
+    result = asyncio.run(act())
+
+    assert (result.upgraded, result.rewritten, result.exit_code) == ([directory_id], 1, 0)
+    assert MARGIN - timedelta(seconds=10) < timedelta(seconds=sum(waits)) < MARGIN + timedelta(seconds=10)
+    assert main(["check", directory_id]) == 0
 
 
 def test_the_result_for_people_is_short(seeded: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,6 +145,17 @@ def test_the_changelog_has_the_projects_version() -> None:
     assert any(heading.startswith(f"[{version}]") for heading in headings)
 
 
+def test_every_release_in_the_changelog_says_whether_older_code_may_meet_its_rows() -> None:
+    _, *releases = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8").split("\n## ")
+
+    silent = [
+        each.partition("\n")[0]
+        for each in releases
+        if not re.search(r"^Older code may meet newer rows: (yes|no)", each, re.MULTILINE)
+    ]
+    assert not silent
+
+
 def test_the_readme_shows_what_a_start_prints(capsys: pytest.CaptureFixture[str]) -> None:
     base_url = "http://127.0.0.1:7071"
     Announcement(

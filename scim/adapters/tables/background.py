@@ -49,6 +49,8 @@ class BackgroundWork:
     """Goes on with the deletion of a directory."""
     proceed_with_mappings: Callable[[Directory], Awaitable[None]]
     """Goes on with bringing changed mappings to users."""
+    proceed_with_upgrade: Callable[[Directory], Awaitable[None]]
+    """Goes on with bringing rows to the newest format, where that is little work."""
     organization_feed: TableOrganizationFeed
     provisioning_log: ProvisioningLogStore
     forget_links: Callable[[str], Awaitable[None]]
@@ -68,6 +70,7 @@ class BackgroundWork:
             await self._catch_up(directory)
             with storage_scope(_SECONDS_PER_DIRECTORY):
                 await self.proceed_with_mappings(directory)
+                await self.proceed_with_upgrade(directory)
             return
         with storage_scope(_SECONDS_PER_DIRECTORY):
             await self.proceed_with_deletion(directory)
@@ -163,6 +166,7 @@ class BackgroundWork:
             await self._catch_up(directory)
             with storage_scope(_SECONDS_IN_SWEEP):
                 await self.proceed_with_mappings(directory)
+                await self.proceed_with_upgrade(directory)
 
     async def _forget_in_directory(self, reference: DirectoryReference) -> None:
         name = reference.directory_id

@@ -152,7 +152,7 @@ async def _commit_deletion(
     operation = begin_operation(after=user.version)
     departure = await _departure(partition, user.id, group_ids, operation)
     events = [*departure.events, *deleted_events("User", user.document())]
-    writes = [*user_removal(partition, user, anchor_etag, operation, events), *departure.writes]
+    writes = [*await user_removal(partition, user, anchor_etag, operation, events), *departure.writes]
     try:
         await partition.commit([*writes, *await _unfinished_removal(partition, user.id, group_ids)])
     except TransactionRefusedError:

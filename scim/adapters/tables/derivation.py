@@ -17,6 +17,7 @@ from scim.adapters.tables.derived_rows import (
     coverage_writes,
     history_values,
     mark_write,
+    members_in,
     read_state,
 )
 from scim.adapters.tables.outbox import read_events
@@ -159,7 +160,7 @@ class _Part:
     async def _count_writes(self, partition: Partition) -> list[Write]:
         group_ids = list(dict.fromkeys(group_id for group_id, _ in self.steps))
         stored = await partition.read_many([keys.member_count(group_id) for group_id in group_ids])
-        counts: dict[str, int | None] = {keys.last_id(key): int(str(r.values["members"])) for key, r in stored.items()}
+        counts = {keys.last_id(key): members_in(row) for key, row in stored.items()}
         for group_id, step in self.steps:
             counts[group_id] = _stepped(counts.get(group_id), step)
         return [write for group_id in group_ids for write in _count_write(group_id, stored, counts.get(group_id))]
@@ -189,5 +190,5 @@ def _count_write(group_id: str, stored: Mapping[str, Row], count: int | None) ->
             yield delete(key)
     elif key not in stored:
         yield insert(key, {"members": count})
-    elif stored[key].values["members"] != count:
+    elif stored[key].values.get("members") != count:
         yield replace(key, {"members": count}, "*")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.document_rows import joined_text, split_text
@@ -16,6 +16,9 @@ from scim.resources.attribute_coverage import Coverage, PathCoverage
 from scim.resources.derived import HistoryEntry, HistoryPage
 from scim.resources.identifiers import ResourceName
 
+UNREADABLE: Final = -1
+"""In place of the number of a mark that cannot be read: before every feed row, so that everything is counted anew."""
+Form = TypeVar("Form", PathCoverage, HistoryEntry)
 RESOURCE_NAMES: tuple[ResourceName, ...] = ("User", "Group")
 
 
@@ -45,7 +48,14 @@ async def read_state(partition: Partition) -> DerivedState:
     coverage: dict[ResourceName, Coverage] = {
         name: _coverage(rows[keys.coverage(name)]) for name in RESOURCE_NAMES if keys.coverage(name) in rows
     }
-    return DerivedState(int(mark.get("number", 0)), int(mark.get("index", 0)), coverage, rows)
+    number, index = _number(mark.get("number", 0)), _number(mark.get("index", 0))
+    if number is None or index is None:
+        return DerivedState(UNREADABLE, 0, coverage, rows)
+    return DerivedState(number, index, coverage, rows)
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def mark_write(state: DerivedState, *, number: int, index: int = 0) -> Write:
@@ -65,7 +75,33 @@ def coverage_writes(state: DerivedState, after: Mapping[ResourceName, Coverage])
 
 
 def _coverage(row: Row) -> Coverage:
-    return {path: PathCoverage(**known) for path, known in json.loads(joined_text(row.values)).items()}
+    """Return the coverage of a row; what cannot be read of it is not there, and a check says so."""
+    forms = _json(row)
+    read = {path: _read(PathCoverage, form) for path, form in forms.items()} if isinstance(forms, dict) else {}
+    return {path: known for path, known in read.items() if known is not None}
+
+
+def _json(row: Row) -> Any:
+    try:
+        return json.loads(joined_text(row.values))
+    except ValueError:
+        return None
+
+
+def _read(kind: type[Form], form: Any, **given: Any) -> Form | None:
+    """Return what a JSON form says, whichever version wrote it; None where it cannot be read."""
+    if not isinstance(form, dict):
+        return None
+    known = {each.name: form[each.name] for each in fields(kind) if each.name in form}
+    try:
+        return kind(**given, **known)
+    except TypeError:
+        return None
+
+
+def members_in(row: Row) -> int | None:
+    """Return the count of a row of a group's member count, None where it cannot be read."""
+    return _number(row.values.get("members"))
 
 
 def history_values(time: str, entries: Sequence[HistoryEntry]) -> dict[str, Value]:
@@ -102,9 +138,9 @@ class TableDerivedReader:
         key_range = keys.member_count(min(group_ids)), f"{keys.member_count(max(group_ids))}!"
         wanted = set(group_ids)
         return {
-            group_id: int(str(row.values["members"]))
+            group_id: count
             async for row in self.partition.rows(key_range)
-            if (group_id := keys.last_id(row.key)) in wanted
+            if (group_id := keys.last_id(row.key)) in wanted and (count := members_in(row)) is not None
         }
 
     async def history(self, resource_id: str, after: str, limit: int) -> HistoryPage:
@@ -135,7 +171,7 @@ async def forget_old_history(partition: Partition, before: datetime) -> int:
     """
     limit, deleted, old = before.isoformat()[:23], 0, list[str]()
     async for row in partition.rows((keys.HISTORY_FIRST, keys.HISTORY_END), select=("RowKey", "time")):
-        if str(row.values["time"])[:23] < limit:
+        if str(row.values.get("time", ""))[:23] < limit:
             old.append(row.key)
         if len(old) == MAX_TRANSACTION_WRITES:
             deleted, old = deleted + await partition.delete_rows(old), []
@@ -143,5 +179,6 @@ async def forget_old_history(partition: Partition, before: datetime) -> int:
 
 
 def _history(row: Row) -> list[HistoryEntry]:
-    time = str(row.values["time"])
-    return [HistoryEntry(time, **form) for form in reversed(json.loads(joined_text(row.values)))]
+    forms, time = _json(row), str(row.values.get("time", ""))
+    entries = [_read(HistoryEntry, form, time=time) for form in reversed(forms)] if isinstance(forms, list) else []
+    return [entry for entry in entries if entry is not None]

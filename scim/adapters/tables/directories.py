@@ -28,6 +28,7 @@ from scim.adapters.tables.directory_races import (
 from scim.adapters.tables.directory_rows import (
     DELETED,
     LIST_PARTITION,
+    changed_values,
     directory_of,
     directory_values,
     entry_key,
@@ -271,7 +272,7 @@ class TableDirectoryStore(TableOrganizations):
             await insert_once(self._table, directory_id, insert(_DIRECTORY, values))
 
     async def _replaced(self, row: Row, old: Directory, new: Directory) -> bool:
-        writes = [merge(_DIRECTORY, directory_values(new), row.etag)]
+        writes = [merge(_DIRECTORY, changed_values(old, new), row.etag)]
         if new.mapping_job is not None and new.mapping_job.revision == old.mapping_revision + 1:
             writes.append(insert(_former(old.mapping_revision), mappings_values(old.attribute_mappings)))
         with outages():

@@ -5,17 +5,32 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from scim.adapters.tables.service_time import written_at
 from scim.adapters.tables.table import MAX_TEXT_UNITS, Row, Value
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import TokenRecord
-from scim.directories.directory import Deletion, Directory, DirectoryReference, is_directory_id
+from scim.directories.directory import (
+    Deletion,
+    Directory,
+    DirectoryReference,
+    Provider,
+    Status,
+    is_directory_id,
+)
 from scim.directories.directory_events import DirectoryEvent
-from scim.directories.errors import DirectoryBusyError, DirectoryNotFoundError, InvalidValueError
+from scim.directories.errors import (
+    DirectoryBusyError,
+    DirectoryNotFoundError,
+    InvalidValueError,
+    NewerRowsError,
+    UnreadableDirectoryError,
+)
 from scim.directories.mapping_job import MappingJob
 from scim.directories.organization import Organization
+from scim.directories.placement import DEFAULT_DATA_ACCOUNT
+from scim.directories.row_format import READABLE_FORMATS, FormatUpgrade
 from scim.resources.comparison_key import comparison_hash
 
 LIST_PARTITION = "organizations"
@@ -98,7 +113,20 @@ def directory_values(directory: Directory) -> dict[str, Value]:
         "deletion": json.dumps(directory.deletion and directory.deletion.to_json()),
         "mapping_job": json.dumps(directory.mapping_job and directory.mapping_job.to_json()),
         "matching_ready": json.dumps(directory.matching_ready),
+        "format": directory.row_format,
+        "upgrade": json.dumps(directory.upgrade and directory.upgrade.to_json()),
     }
+
+
+def changed_values(old: Directory, new: Directory) -> dict[str, Value]:
+    """Return the properties in which a directory differs from what it was read as.
+
+    What this version reads as something else, such as a provider that it does not know, stays as it is stored.
+    """
+    if new.row_format != old.row_format:
+        return directory_values(new)
+    before = directory_values(old)
+    return {name: value for name, value in directory_values(new).items() if before.get(name) != value}
 
 
 def mappings_values(mappings: Sequence[AttributeMapping]) -> dict[str, Value]:
@@ -113,35 +141,59 @@ def mappings_values(mappings: Sequence[AttributeMapping]) -> dict[str, Value]:
 
 
 def mappings_of(values: Mapping[str, Any]) -> tuple[AttributeMapping, ...]:
-    """Return the mappings of their properties."""
-    return tuple(map(AttributeMapping.from_json, json.loads(_joined("mappings", values))))
+    """Return the mappings of their properties; format 0 named the number of their parts otherwise."""
+    parts = values.get("mappings_parts", values.get("mapping_parts", 0))
+    forms = json.loads(_joined("mappings", {**values, "mappings_parts": parts}))
+    return tuple(map(AttributeMapping.stored, forms))
 
 
 def directory_of(directory_id: str, values: Mapping[str, Any]) -> Directory:
-    """Return the directory of its properties."""
+    """Return the directory of its properties; those that came later have a default.
+
+    :raises NewerRowsError: When a newer version wrote it, in a form that this one does not know.
+    :raises UnreadableDirectoryError: When it holds what no version writes.
+    """
+    try:
+        _require_readable(directory_id, values)
+        return _directory(directory_id, values)
+    except (KeyError, TypeError, ValueError, AttributeError, InvalidValueError) as error:
+        raise UnreadableDirectoryError(directory_id, error) from error
+
+
+def _directory(directory_id: str, values: Mapping[str, Any]) -> Directory:
     organization_id = values["organization"]
-    deletion, job = json.loads(values["deletion"]), json.loads(values["mapping_job"])
+    deletion, job, upgrade = (json.loads(values.get(name, "null")) for name in ("deletion", "mapping_job", "upgrade"))
     return Directory(
         id=directory_id,
         organization_id=organization_id,
-        provider=values["provider"],
+        provider=values["provider"] if values["provider"] in get_args(Provider) else "generic_scim",
         name=values["name"],
         status=values["status"],
         created=datetime.fromisoformat(values["created"]),
-        changed=datetime.fromisoformat(values["changed"]),
-        tokens=tuple(map(TokenRecord.from_json, json.loads(values["tokens"]))),
+        changed=datetime.fromisoformat(values.get("changed", values["created"])),
+        tokens=tuple(map(TokenRecord.from_json, json.loads(values.get("tokens", "[]")))),
         attribute_mappings=mappings_of(values),
-        mapping_revision=values["mapping_revision"],
-        data_account=values["data_account"],
-        cursor_secret=values["cursor_secret"],
+        mapping_revision=values.get("mapping_revision", 0),
+        data_account=values.get("data_account", DEFAULT_DATA_ACCOUNT),
+        cursor_secret=values.get("cursor_secret", ""),
         untold=tuple(
             DirectoryEvent.from_json(form, organization_id, directory_id)
             for form in json.loads(_joined("untold", values))
         ),
         deletion=Deletion.from_json(deletion) if deletion else None,
         mapping_job=MappingJob.from_json(job) if job else None,
-        matching_ready=tuple(json.loads(values["matching_ready"])),
+        matching_ready=tuple(json.loads(values.get("matching_ready", "[]"))),
+        row_format=values.get("format", 0),
+        upgrade=FormatUpgrade.from_json(upgrade) if upgrade else None,
     )
+
+
+def _require_readable(directory_id: str, values: Mapping[str, Any]) -> None:
+    row_format, status = values.get("format", 0), values["status"]
+    if row_format not in READABLE_FORMATS:
+        raise NewerRowsError(directory_id, f"format {row_format}", f"formats up to {READABLE_FORMATS[-1]}")
+    if status not in get_args(Status):  # whether anybody may act for it cannot be guessed
+        raise NewerRowsError(directory_id, f"status {status!r:.40}", "/".join(get_args(Status)))
 
 
 def reference_values(reference: DirectoryReference) -> dict[str, Value]:
@@ -160,9 +212,9 @@ def reference_of(row: Row) -> DirectoryReference:
     return DirectoryReference(
         directory_id=row.key.removeprefix("d|"),
         organization_id=values["organization"],
-        data_account=values["data_account"],
+        data_account=values.get("data_account", DEFAULT_DATA_ACCOUNT),
         created=datetime.fromisoformat(values["created"]),
-        creating=values["creating"],
+        creating=values.get("creating", False),
         watched=values.get("watched", False),
         revision=row.etag,
         written_at=written_at(row),
@@ -176,7 +228,8 @@ def _parts(name: str, text: str) -> dict[str, Value]:
 
 
 def _joined(name: str, values: Mapping[str, Any]) -> str:
-    return "".join(values[f"{name}{number}"] for number in range(values[f"{name}_parts"]))
+    """Return the JSON text of a list; an empty one where there are no such properties."""
+    return "".join(values[f"{name}{number}"] for number in range(values.get(f"{name}_parts", 0))) or "[]"
 
 
 def _json(forms: Iterable[Mapping[str, Any]]) -> str:

@@ -12,6 +12,16 @@ from scim.resources.identifiers import Operation, ResourceName
 from scim.resources.stored_document import StoredDocument
 
 MAX_DOCUMENT_BYTES = 256 * 1024
+_DERIVED_COLUMNS = frozenset({"active", "announced", "matching", "name", "user_name", "email", "external_id"})
+_OBSOLETE_COLUMNS = frozenset({"operations"})
+"""What an earlier version wrote, and nothing reads any more."""
+_COLUMNS = (
+    frozenset({"PartitionKey", "RowKey", "Timestamp", "version", "created", "modified"})
+    | _DERIVED_COLUMNS
+    | _OBSOLETE_COLUMNS
+    | {f"d{number}" for number in range(MAX_DOCUMENT_BYTES // MAX_TEXT_UNITS + 2)}
+)
+"""All columns of a document's row that this version writes anew, or drops, whenever it changes the document."""
 _BMP_END = "\uffff"
 
 
@@ -82,4 +92,5 @@ def _stored(name: ResourceName, row: Row, version: str, modified: str, members_e
         last_modified=modified,
         etag=row.etag,
         members_etag=members_etag,
+        kept={column: values[column] for column in values.keys() - _COLUMNS},
     )

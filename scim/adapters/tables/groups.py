@@ -167,7 +167,7 @@ def _document_part(before: StoredDocument, after: dict[str, Any], operation: Ope
     removed, added = moved_lookups(keys.lookups("Group", before.id, old), keys.lookups("Group", before.id, after))
     values = document_values(text, operation, created=before.created)
     writes = [
-        replace(keys.document(before.id), {**values, **summary_columns("Group", after)}, before.etag),
+        replace(keys.document(before.id), {**values, **summary_columns("Group", after), **before.kept}, before.etag),
         *(insert(key, {"id": before.id}) for key in added),
         *(delete(key) for key in removed),
     ]

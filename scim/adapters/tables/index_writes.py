@@ -9,7 +9,7 @@ from types import MappingProxyType
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_index import LAST_COLUMNS, PREFIX, Block, DirectoryIndex, PageMap
 from scim.adapters.tables.outbox import Tally
-from scim.adapters.tables.table import Int64, Row, Value, Write, delete, insert, replace
+from scim.adapters.tables.table import Int64, Row, Value, Write, delete, insert, merge, replace
 from scim.resources.identifiers import ResourceName
 
 NOTHING: Mapping[str, Value] = MappingProxyType({})
@@ -70,7 +70,8 @@ def _holder(first_ids: Sequence[str], resource_id: str) -> str:
 def index_writes(before: DirectoryIndex, after: DirectoryIndex) -> list[Write]:
     """Return the writes that lead from one index to another, the head first, in the state in which it was read."""
     values = after.head.values if after.head else {}
-    head = replace(keys.HEAD, values, before.head.etag) if before.head else insert(keys.HEAD, values)
+    # Merged: a newer version may keep more in the head.
+    head = merge(keys.HEAD, values, before.head.etag) if before.head else insert(keys.HEAD, values)
     return [head, *(write for name in PREFIX for write in map_writes(name, before.maps[name], after.maps[name]))]
 
 

@@ -155,6 +155,7 @@ async def _rewrite(
     values: dict[str, Value] = {
         **user_values(user.text, user.document(), operation, user.created),
         **mapping_values(revision if events else user.announced, found_by),
+        **user.kept,
     }
     if not events:
         values |= {"version": user.version, "modified": user.last_modified}

@@ -17,6 +17,7 @@ from scim.adapters.tables.table import (
     Write,
     delete,
 )
+from scim.directories.row_format import WRITTEN_FORMAT
 
 _AT_ONCE = 16
 
@@ -46,6 +47,8 @@ class Partition:
     organization_id: str
     attributes: MappedAttributes = NO_MAPPINGS
     """The mappings that changes are made under."""
+    row_format: int = WRITTEN_FORMAT
+    """The format that all of its rows have at least."""
 
     async def read(self, key: str, *, select: Sequence[str] = ()) -> Row | None:
         """Return a row or None. One storage request."""

@@ -22,6 +22,7 @@ from scim.adapters.tables.table import (
     insert,
     replace,
 )
+from scim.directories.row_format import ALL_LOOKUPS_SINCE
 from scim.events.event import Event
 from scim.events.resource_events import created_events, updated_events
 from scim.resources.errors import LimitExceededError, LostRaceError, UnknownMembersError, ValueTakenError
@@ -110,10 +111,10 @@ async def replace_user(
     text = document_text(after)
     found_by = matching_values(partition.attributes, after)
     removed, added = moved_lookups(
-        user_lookups(before, old), (*_lookups(before.id, after), *keys.matching(found_by, before.id))
+        await stored_lookups(partition, before, old), (*_lookups(before.id, after), *keys.matching(found_by, before.id))
     )
     values = user_values(text, after, operation, before.created)
-    values |= mapping_values(before.announced, found_by)
+    values |= {**mapping_values(before.announced, found_by), **before.kept}
     tally = Tally(active=int(is_active(after)) - int(is_active(old)))
     writes = [
         replace(keys.document(before.id), values, before.etag),
@@ -125,9 +126,16 @@ async def replace_user(
     return stored_user(Row(keys.document(before.id), etag, values))
 
 
-def user_lookups(user: StoredDocument, document: dict[str, Any]) -> tuple[str, ...]:
-    """Return the keys of all lookup rows that a stored user has."""
-    return (*keys.lookups("User", user.id, document), *keys.matching(user.matching, user.id))
+async def stored_lookups(partition: Partition, user: StoredDocument, document: dict[str, Any]) -> tuple[str, ...]:
+    """Return the keys of all lookup rows that a stored user has.
+
+    Before format 1 some may be missing, so each is looked for; from then on that costs no storage request.
+    """
+    lookups = (*keys.lookups("User", user.id, document), *keys.matching(user.matching, user.id))
+    if partition.row_format >= ALL_LOOKUPS_SINCE:
+        return lookups
+    found = await partition.read_many(lookups, select=("RowKey",))
+    return tuple(key for key in lookups if key in found)
 
 
 def moved_lookups(before: Iterable[str], after: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -150,7 +158,7 @@ async def commit_replace(partition: Partition, writes: list[Write], unique_attri
         raise LostRaceError from refused
 
 
-def user_removal(
+async def user_removal(
     partition: Partition, user: StoredDocument, anchor_etag: str, operation: Operation, events: list[Event]
 ) -> list[Write]:
     """Return the writes that remove a user's own rows; the caller adds those of its memberships."""
@@ -159,6 +167,6 @@ def user_removal(
     return [
         delete(keys.document(user.id), user.etag),
         delete(keys.anchor(user.id), anchor_etag),
-        *(delete(key) for key in user_lookups(user, document)),
+        *(delete(key) for key in await stored_lookups(partition, user, document)),
         outbox_insert(partition, operation, events, tally),
     ]

@@ -22,6 +22,7 @@ from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.consistency.walk import DirectoryWalk, cases_of
 from scim.adapters.tables.partition import Partition, in_parallel
+from scim.directories.row_format import WRITTEN_FORMAT
 
 _CASES_AT_ONCE: Final = 500
 _BY_DOCUMENT: Final = ("user", "group")
@@ -74,6 +75,9 @@ async def examine(partition: Partition, progress: Progress) -> Examination:
     if not complete:
         sentence = "More may be wrong than was looked at: repair, then check again."
         violations.append(Violation("incomplete", keys.HEAD, sentence))
+    if partition.row_format < WRITTEN_FORMAT:
+        sentence = f"Rows are of format {partition.row_format}, not {WRITTEN_FORMAT}: the sweep or upgrade brings them."
+        violations.append(Violation("older_format", keys.HEAD, sentence))
     return Examination(_distinct(violations), [*ordered, *sorted(left_behind)], walk.rows, walk.last_number)
 
 

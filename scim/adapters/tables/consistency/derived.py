@@ -10,7 +10,15 @@ from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.readable import readable_document
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.consistency.violation import Violation
-from scim.adapters.tables.derived_rows import RESOURCE_NAMES, DerivedState, coverage_writes, mark_write, read_state
+from scim.adapters.tables.derived_rows import (
+    RESOURCE_NAMES,
+    UNREADABLE,
+    DerivedState,
+    coverage_writes,
+    mark_write,
+    members_in,
+    read_state,
+)
 from scim.adapters.tables.directory_index import read_index
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
@@ -114,7 +122,8 @@ async def _coverage(partition: Partition, name: ResourceName) -> Coverage:
 
 async def _stored_counts(partition: Partition) -> dict[str, int]:
     rows = partition.rows((keys.MEMBER_COUNTS_FIRST, keys.MEMBER_COUNTS_END))
-    return {keys.last_id(row.key): int(str(row.values["members"])) async for row in rows}
+    counts = {keys.last_id(row.key): members_in(row) async for row in rows}
+    return {group_id: UNREADABLE if count is None else count for group_id, count in counts.items()}
 
 
 async def recount_derived(partition: Partition) -> bool:

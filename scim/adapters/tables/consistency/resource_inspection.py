@@ -14,6 +14,7 @@ from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.summary_columns import has_summary_of
 from scim.adapters.tables.table import Row, delete, insert, merge, replace
+from scim.directories.row_format import LIST_COLUMNS_SINCE
 from scim.resources.identifiers import ResourceName, resource_name_of
 from scim.resources.profile import is_active
 from scim.resources.summary import summary_texts
@@ -49,7 +50,8 @@ async def inspect_resource(partition: Partition, document_key: str) -> list[Find
             return [Finding(Violation("unreadable_document", document_key, "The document cannot be read."))]
         resource = _Resource(row, body, rows)
         lookup_findings = [finding async for finding in _lookups(partition, resource)]
-        return [*_missing_rows(resource), *_wrong_active(resource), *_wrong_summary(resource), *lookup_findings]
+        summaries = _wrong_summary(resource) if partition.row_format >= LIST_COLUMNS_SINCE else ()
+        return [*_missing_rows(resource), *_wrong_active(resource), *summaries, *lookup_findings]
     return []
 
 

@@ -33,10 +33,11 @@ Kind = Literal[
     "late_operation",
     "counted_during_writes",
     "incomplete",
+    "older_format",
 ]
 
 _WARNINGS: Final[frozenset[Kind]] = frozenset(
-    {"late_outbox", "late_operation", "counted_during_writes", "incomplete"},
+    {"late_outbox", "late_operation", "counted_during_writes", "incomplete", "older_format"},
 )
 
 

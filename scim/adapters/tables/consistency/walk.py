@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.counts import Counting, Progress
@@ -20,6 +20,7 @@ from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.summary_columns import has_summary_of
 from scim.adapters.tables.table import Row
+from scim.directories.row_format import LIST_COLUMNS_SINCE
 from scim.resources.identifiers import ResourceName, resource_name_of
 from scim.resources.profile import is_active
 
@@ -121,12 +122,15 @@ class DirectoryWalk:
             self._ledger.state(keys.group_version(resource_id))
         column = row.values.get("active") is True
         active = is_active(body) if name == "User" and body else column
-        if body is None or active is not column or not has_summary_of(name, row, body):
+        if body is None or active is not column or not self._has_summary(name, row, body):
             self._suspect(row)
         for key in lookups_of(name, row, body) if body else ():
             self._ledger.state(f"{key}={resource_id}")
         if self._counting is not None:
             self._counting.add(name, resource_id, active=active)
+
+    def _has_summary(self, name: ResourceName, row: Row, body: dict[str, Any]) -> bool:
+        return self._partition.row_format < LIST_COLUMNS_SINCE or has_summary_of(name, row, body)
 
     async def _membership(self, row: Row, groups: _Existing) -> None:
         _, group_id, member_id = row.key.split("|")
