@@ -80,8 +80,7 @@ class ApiKey:
         missing = [scope for scope in other.scopes if not self.may(scope)]
         if missing:
             raise BeyondKeyError(f"this API key has not the scope {missing[0]} and can make no key that has it")
-        if not self.outlives(other.expires_at):
-            raise BeyondKeyError(f"this API key expires: give an expires_at that is not after {self._end}")
+        self.check_outlives(other.expires_at)
 
     def check_ends(self, other: ApiKey) -> None:
         """Refuse that the key ends another which may do more than itself. Itself it may always end.
@@ -91,13 +90,14 @@ class ApiKey:
         if not all(self.may(scope) for scope in other.scopes):
             raise BeyondKeyError("this API key cannot revoke one that has scopes which it has not itself")
 
-    def outlives(self, expires_at: datetime | None) -> bool:
-        """Tell whether the key lives as long as what ends at a time, or never."""
-        return self.expires_at is None or (expires_at is not None and expires_at <= self.expires_at)
+    def check_outlives(self, expires_at: datetime | None) -> None:
+        """Refuse that the key makes what ends later than itself, or never.
 
-    @property
-    def _end(self) -> str:
-        return utc_text(self.expires_at) if self.expires_at else ""
+        :raises BeyondKeyError: Saying when the key ends.
+        """
+        if self.expires_at is not None and (expires_at is None or expires_at > self.expires_at):
+            end = utc_text(self.expires_at)
+            raise BeyondKeyError(f"this API key expires: give an expires_at that is not after {end}")
 
     def is_digest_of(self, presented: bytes) -> bool:
         """Tell in constant time whether a presented key's digest is this key's."""

@@ -176,6 +176,13 @@ class BeyondKeyError(DirectoryError):
     """What an API key orders goes beyond what the key may itself; the text says what it may."""
 
 
+class LinkUsedUpError(DirectoryError):
+    """The link has begun as many sessions as it may: whoever sent it must send another."""
+
+    def __init__(self) -> None:
+        super().__init__("the link was used as often as it may be")
+
+
 class LinkNotFoundError(DirectoryError):
     """The organization has no link to the portal of this id."""
 

@@ -8,21 +8,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from scim.directories.api_key import ApiKey
 from scim.directories.creation import Creation
-from scim.directories.errors import InvalidValueError, LinkNotFoundError
+from scim.directories.errors import InvalidValueError, LinkNotFoundError, LinkUsedUpError
 from scim.directories.interfaces import DirectoryStore
-from scim.directories.portal_access import (
-    LinkUse,
+from scim.directories.organization import Organization
+from scim.directories.portal_access import LinkUse, PortalSession, SessionKey, new_session, random_bytes_of
+from scim.directories.portal_link import (
+    DEFAULT_MAX_USES,
     PortalLink,
-    PortalSession,
-    SessionKey,
     check_return_url,
     code_in,
     is_code_of,
     link_id_of,
     new_code,
     new_link,
-    new_session,
     organization_in,
 )
 
@@ -39,6 +39,10 @@ class PortalAccessStore(Protocol):
 
     async def link_uses(self, organization_id: str) -> Sequence[LinkUse]:
         """Return the links of an organization with their sessions, those at their end among them."""
+        ...
+
+    async def link_use(self, organization_id: str, link_id: str) -> LinkUse | None:
+        """Return a link with its sessions, those at their end among them, or None."""
         ...
 
     async def session(self, organization_id: str, link_id: str, session_id: str) -> PortalSession | None:
@@ -96,12 +100,17 @@ class PortalAccessService:
         expires_at: datetime | None = None,
         directory_id: str | None = None,
         return_url: str | None = None,
+        label: str | None = None,
+        max_uses: int = DEFAULT_MAX_USES,
         creation: Creation | None = None,
+        made_by: ApiKey | None = None,
     ) -> NewPortalLink:
         """Return a new link.
 
         :param creation: Under which it is made; a link of an earlier attempt, whose code nobody knows, is revoked.
+        :param made_by: The API key that makes it, which is noted, and which it does not outlive.
         :raises InvalidValueError: When a value is not accepted.
+        :raises BeyondKeyError: When it is asked to end later than the key that makes it.
         :raises OrganizationNotFoundError: When the organization does not exist.
         """
         if return_url is not None:
@@ -114,6 +123,9 @@ class PortalAccessService:
             expires_at=expires_at,
             directory_id=directory_id,
             return_url=return_url,
+            label=label,
+            max_uses=max_uses,
+            made_by=made_by,
         )
         if directory_id is not None:
             await self._require_directory(organization_id, directory_id)
@@ -127,12 +139,18 @@ class PortalAccessService:
         """Return the links of an organization with their open sessions, oldest first."""
         now = self._now()
         uses = await self._store.link_uses(organization_id)
-        opened = [
-            LinkUse(use.link, tuple(each for each in use.sessions if now < each.expires_at))
-            for use in uses
-            if not use.link.is_forgotten(now)
-        ]
+        opened = [use.with_open_sessions(now) for use in uses if not use.link.is_forgotten(now)]
         return sorted(opened, key=lambda use: (use.link.created, use.link.id))
+
+    async def link_use(self, organization_id: str, link_id: str) -> LinkUse:
+        """Return a link with its open sessions.
+
+        :raises LinkNotFoundError: When the organization has no such link, or had it long ago.
+        """
+        now, use = self._now(), await self._store.link_use(organization_id, link_id)
+        if use is None or use.link.is_forgotten(now):
+            raise LinkNotFoundError(link_id)
+        return use.with_open_sessions(now)
 
     async def revoke_link(self, organization_id: str, link_id: str) -> None:
         """End a link and, in the same transaction, every session made with it.
@@ -150,27 +168,47 @@ class PortalAccessService:
             if use.link.creation_id == creation.id:
                 await self.revoke_link(organization_id, use.link.id)
 
-    async def redeem(self, text: str) -> SessionKey | None:
+    async def redeem(self, text: str, *, attempt: str = "", browser: str | None = None) -> SessionKey | None:
         """Return the key of a new session for a code or a whole link, or None where it opens nothing.
 
         A code with a wrong checksum costs no storage request; others cost three.
+
+        :param attempt: Of :func:`new_attempt`; while its session is open, the same attempt gives the same key again and
+            counts once, so that whoever lost an answer sends the form again.
+        :param browser: What the session says of the browser.
+        :raises LinkUsedUpError: When it opened as many sessions as it may.
         """
         code = code_in(text)
         organization = await self._directories.organization(organization_in(code)) if code else None
         if code is None or organization is None:
             return None
-        now, made = self._now(), list[tuple[SessionKey, PortalSession]]()
+        made: list[tuple[SessionKey, PortalSession]] = []
+        now = self._now()
 
         def with_session(use: LinkUse) -> LinkUse:
-            if not is_code_of(code, use.link) or not use.link.is_valid(now):
+            if not is_code_of(code, use.link):
                 return use
             if not made:
-                made.append(new_session(use.link, organization.name, now, self._random_bytes))
+                made.append(self._begun(use, organization, code, attempt, browser))
             return use.with_session(made[0][1], now)
 
         use = await self._store.update_link(organization.id, link_id_of(code), with_session)
-        opened = use is not None and bool(made) and made[0][1] in use.sessions
-        return made[0][0] if opened else None
+        if use is None or not made or not use.link.is_valid(now):
+            return None
+        if use.session(made[0][1].id) is None:
+            raise LinkUsedUpError
+        return made[0][0]
+
+    def _begun(
+        self, use: LinkUse, organization: Organization, code: str, attempt: str, browser: str | None
+    ) -> tuple[SessionKey, PortalSession]:
+        """Return the session of an attempt; another one where that has ended."""
+        now, fresh = self._now(), self._random_bytes
+        again = new_session(use.link, organization.name, now, random_bytes_of(attempt, code) or fresh, browser)
+        ended = use.session(again[1].id)
+        if ended is None or now < ended.expires_at:
+            return again
+        return new_session(use.link, organization.name, now, fresh, browser)
 
     async def recognise(self, key: SessionKey | None) -> PortalSession | None:
         """Return the open session of a key, or None. One storage request."""

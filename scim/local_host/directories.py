@@ -8,6 +8,7 @@ from scim.composition import Application
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory
 from scim.directories.errors import DirectoryNotFoundError
+from scim.directories.portal_link import MOST_MAX_USES
 from scim.directories.service import DirectoryService
 from scim.local_host.demo_record import DemoRecord
 
@@ -49,8 +50,11 @@ async def open_demo_directory(application: Application, record: DemoRecord, base
 
 
 async def portal_url(application: Application, access: DirectoryAccess, base_url: str) -> str:
-    """Return a new link to the portal of a directory's organization."""
-    return (await application.portal_access.create_link(access.organization_id)).url(base_url)
+    """Return a new link to the portal of a directory's organization, which may be opened again and again."""
+    made = await application.portal_access.create_link(
+        access.organization_id, label="Local run", max_uses=MOST_MAX_USES
+    )
+    return made.url(base_url)
 
 
 async def _remembered(directories: DirectoryService, record: DemoRecord) -> Directory | None:

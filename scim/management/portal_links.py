@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from scim.directories.portal_access import LinkUse, PortalLink
+from scim.directories.portal_access import LinkUse
+from scim.directories.portal_link import DEFAULT_MAX_USES, LONGEST_LABEL, MOST_MAX_USES, PortalLink
 from scim.management.models import Answer, Body, ListQuery, Page, Time
 from scim.management.operation import Call, Operation, never_again
 
@@ -18,6 +19,10 @@ class PortalLinkAnswer(Answer):
     id: str
     directory_id: str | None = Field(description="The only directory it opens; null for all, and for new ones.")
     return_url: str | None = Field(description="Where the portal leads back to.")
+    label: str | None = Field(description="Whom it is for, as it was given.")
+    max_uses: int | None = Field(description="How many sessions it may begin; null, without limit, for one of before.")
+    uses: int = Field(description="How many sessions were begun with it.")
+    created_by: str | None = Field(description="The API key that made it; null for one of the command line.")
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
@@ -25,7 +30,7 @@ class PortalLinkAnswer(Answer):
 
 
 class ListedPortalLink(PortalLinkAnswer):
-    """A link in a list."""
+    """A link, and how much it is in use."""
 
     open_sessions: int = Field(description="How many sessions made with it are open.")
 
@@ -43,7 +48,17 @@ class NewPortalLinkAnswer(PortalLinkAnswer):
 class NewPortalLink(Body):
     """A link to make."""
 
-    expires_at: Time | None = Field(None, description="When it ends: at most 30 days from now; 7 when it is absent.")
+    expires_at: Time | None = Field(
+        None,
+        description="When it ends: at most 30 days from now, and not after the API key; 7 days, or the key's end where "
+        "that is earlier, when it is absent.",
+    )
+    label: str | None = Field(
+        None, max_length=LONGEST_LABEL, description="Whom it is for; shown under Access in the portal."
+    )
+    max_uses: int = Field(
+        DEFAULT_MAX_USES, ge=1, le=MOST_MAX_USES, description="How many sessions may be begun with it."
+    )
     directory_id: str | None = Field(None, description="The only directory it opens; all when it is absent.")
     return_url: str | None = Field(
         None, description="An https address that the portal leads back to, on a host named in the settings."
@@ -58,7 +73,10 @@ async def create_portal_link(call: Call) -> NewPortalLinkAnswer:
         expires_at=body.expires_at,
         directory_id=body.directory_id,
         return_url=body.return_url,
+        label=body.label,
+        max_uses=body.max_uses,
         creation=call.creation,
+        made_by=call.key,
     )
     return NewPortalLinkAnswer(**_form(made.link), url=made.url(call.base_url))
 
@@ -68,6 +86,11 @@ async def list_portal_links(call: Call) -> PortalLinkList:
     uses = await call.services.portal_access.link_uses(call.organization.id)
     page, metadata = call.page(uses, lambda use: use.link.id)
     return PortalLinkList(data=[_listed(use) for use in page], list_metadata=metadata)
+
+
+async def get_portal_link(call: Call) -> ListedPortalLink:
+    """Return a link of an organization."""
+    return _listed(await call.services.portal_access.link_use(call.organization.id, call.path["link_id"]))
 
 
 async def revoke_portal_link(call: Call) -> None:
@@ -84,6 +107,10 @@ def _form(link: PortalLink) -> dict[str, Any]:
         "id": link.id,
         "directory_id": link.directory_id,
         "return_url": link.return_url,
+        "label": link.label,
+        "max_uses": link.max_uses,
+        "uses": link.uses,
+        "created_by": link.created_by,
         "created_at": link.created,
         "expires_at": link.expires_at,
         "revoked_at": link.revoked_at,
@@ -116,6 +143,16 @@ OPERATIONS = (
         "2",
         PortalLinkList,
         ListQuery,
+    ),
+    Operation(
+        "get_portal_link",
+        "GET",
+        f"{_ALL}/{{link_id}}",
+        "read",
+        "Get a link to the portal",
+        get_portal_link,
+        "2",
+        ListedPortalLink,
     ),
     Operation(
         "revoke_portal_link",

@@ -15,6 +15,7 @@ from scim.directories.errors import (
     IdUsedError,
     InvalidValueError,
     LinkNotFoundError,
+    LinkUsedUpError,
     NewerRowsError,
     OrganizationNotFoundError,
     SecretStoreError,
@@ -92,6 +93,17 @@ def no_entry() -> PortalProblem:
         403,
         "This link does not open the portal",
         "It was not copied as a whole, it has expired, or it was revoked. Ask whoever sent it for a new one.",
+        asks_for_link=True,
+    )
+
+
+def _used_up(_: Exception) -> PortalProblem:
+    return PortalProblem(
+        403,
+        "This link was used already",
+        "It opens the portal as often as whoever sent it has chosen, mostly once, and it was used that often. "
+        "If that was you in another browser, go on there. Otherwise ask whoever sent it for a new one, and tell them "
+        "if nobody of yours used it.",
         asks_for_link=True,
     )
 
@@ -193,6 +205,7 @@ _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], PortalProblem]] = {
     DirectoryNotFoundError: lambda _: not_found(),
     TokenNotFoundError: lambda _: not_found(),
     LinkNotFoundError: lambda _: not_found(),
+    LinkUsedUpError: _used_up,
     ResourceMissingError: lambda _: not_found(),
     IdUsedError: _id_used,
     TokensFullError: _tokens_full,

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scim.directories.portal_access import PortalSession
+from scim.directories.portal_access import PortalSession, new_attempt
 from scim.portal.problems import PortalProblem
 from scim.portal.static_files import LOGO, static_path
 from scim.portal.times import machine_time, plain_time, stored_time, time_ago
@@ -76,6 +76,7 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "static": lambda name: f"{visit.root}/{static_path(name, branding.logo)}",
         "logo": LOGO if branding.logo else "",
         "ago": ago,
+        "new_attempt": new_attempt,
         "now": now,
     }
 

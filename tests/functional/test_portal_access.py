@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from scim.composed_stores import DIRECTORIES_TABLE
-from scim.directories.portal_access import KEPT_AFTER_END, MAX_SESSIONS, SESSION_LIFE
+from scim.directories.portal_access import MAX_SESSIONS, SESSION_LIFE
+from scim.directories.portal_link import KEPT_AFTER_END
 from tests.api import ApiClient
 from tests.fakes.memory_table import MemoryTable
 from tests.portal import SAME_ORIGIN, Browser, open_browser
@@ -35,7 +36,7 @@ def visitor(api: ApiClient) -> Browser:
 async def test_a_link_is_made_listed_used_and_revoked_and_takes_its_sessions_with_it(api: ApiClient) -> None:
     organization = await api.new_organization()
     links = f"organizations/{organization}/portal-links"
-    made = await api.post(links, {})
+    made = await api.post(links, {"max_uses": 2})
     assert (made.status, made.storage_requests) == (201, 2)
     base, _, code = made.json["url"].partition("#")
     assert base == "https://scim.example.com/portal/open"
@@ -78,7 +79,7 @@ async def test_a_code_that_was_cut_off_or_altered_costs_no_storage_request(api: 
 
 
 async def test_a_made_up_an_expired_and_a_revoked_link_look_alike_and_tell_nothing(service: Service) -> None:
-    from scim.directories.portal_access import new_code
+    from scim.directories.portal_link import new_code
 
     access, now = service.application.portal_access, datetime.now(UTC)
     organization = await service.application.directories.create_organization("Secret Customer")
@@ -209,7 +210,7 @@ def limited_token(browser: Browser) -> str:
 async def test_of_many_sessions_of_a_link_the_oldest_end_and_revoking_is_one_transaction(service: Service) -> None:
     organization = await service.application.directories.create_organization("Contoso")
     access = service.application.portal_access
-    made = await access.create_link(organization.id)
+    made = await access.create_link(organization.id, max_uses=MAX_SESSIONS + 3)
     keys = [await access.redeem(made.code) for _ in range(MAX_SESSIONS + 3)]
     (use,) = await access.link_uses(organization.id)
     assert len(use.sessions) == MAX_SESSIONS

@@ -12,8 +12,9 @@ from scim.adapters.tables.directories import TableDirectoryStore
 from scim.adapters.tables.portal_access import TablePortalAccessStore
 from scim.directories.errors import DirectoryStoreUnavailableError, OrganizationNotFoundError
 from scim.directories.organization import Organization
-from scim.directories.portal_access import LinkUse, SessionKey, code_in, new_code
+from scim.directories.portal_access import LinkUse, SessionKey
 from scim.directories.portal_access_service import NewPortalLink, PortalAccessService
+from scim.directories.portal_link import code_in, new_code
 from tests.fakes.memory_table import MemoryTable, fail_at
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -36,7 +37,7 @@ class World:
     async def open(self) -> NewPortalLink:
         """Make the organization and a link to it."""
         await TableDirectoryStore(self.table).create_organization(ORGANIZATION)
-        return await self.access.create_link(ORGANIZATION.id)
+        return await self.access.create_link(ORGANIZATION.id, max_uses=3)
 
     async def uses(self) -> list[LinkUse]:
         return list(await self.access.link_uses(ORGANIZATION.id))

@@ -31,7 +31,8 @@ from scim.adapters.tables.table import (
 )
 from scim.directories.errors import DirectoryStoreUnavailableError, OrganizationNotFoundError
 from scim.directories.organization import is_organization_id
-from scim.directories.portal_access import LinkUse, PortalLink, PortalSession, is_link_id, is_session_id
+from scim.directories.portal_access import LinkUse, PortalSession, is_session_id
+from scim.directories.portal_link import PortalLink, is_link_id
 from scim.resources.attempts import Attempts
 
 PORTAL_FIRST, PORTAL_END = "p|", "p}"
@@ -64,6 +65,11 @@ class TablePortalAccessStore:
             rows = await read_rows(self._table, organization_id, (PORTAL_FIRST, PORTAL_END))
         return list(_uses(organization_id, rows))
 
+    async def link_use(self, organization_id: str, link_id: str) -> LinkUse | None:
+        """Return a link with its sessions, or None. One storage request."""
+        rows = await self._rows_of(organization_id, link_id)
+        return next(_uses(organization_id, rows), None)
+
     async def session(self, organization_id: str, link_id: str, session_id: str) -> PortalSession | None:
         """Return a session, or None. One storage request; none for what has not the form of ids."""
         if not (is_organization_id(organization_id) and is_link_id(link_id) and is_session_id(session_id)):
@@ -76,12 +82,8 @@ class TablePortalAccessStore:
         self, organization_id: str, link_id: str, change: Callable[[LinkUse], LinkUse]
     ) -> LinkUse | None:
         """Replace a link and its sessions by ``change`` of them. Two storage requests without a race."""
-        if not (is_organization_id(organization_id) and is_link_id(link_id)):
-            return None
-        key = _link_key(link_id)
         async for _ in Attempts():
-            with outages():
-                rows = await read_rows(self._table, organization_id, (key, f"{key}}}"))
+            rows = await self._rows_of(organization_id, link_id)
             old = next(_uses(organization_id, rows), None)
             if old is None:
                 return None
@@ -98,6 +100,13 @@ class TablePortalAccessStore:
                 await self._table.commit(use.link.organization_id, [delete(key) for key in keys])
             except TransactionRefusedError:
                 return
+
+    async def _rows_of(self, organization_id: str, link_id: str) -> Sequence[Row]:
+        if not (is_organization_id(organization_id) and is_link_id(link_id)):
+            return []
+        key = _link_key(link_id)
+        with outages():
+            return await read_rows(self._table, organization_id, (key, f"{key}}}"))
 
     async def _committed(self, old: LinkUse, new: LinkUse, etag: str) -> bool:
         before = {session.id for session in old.sessions}
@@ -144,6 +153,10 @@ def _link_values(link: PortalLink) -> dict[str, Value]:
         revoked_at=_text(link.revoked_at),
         last_used=_text(link.last_used),
         creation=link.creation_id,
+        label=link.label,
+        max_uses=link.max_uses,
+        uses=link.uses,
+        created_by=link.created_by,
     )
 
 
@@ -160,6 +173,10 @@ def _link(organization_id: str, row: Row) -> PortalLink:
         revoked_at=_time(values.get("revoked_at")),
         last_used=_time(values.get("last_used")),
         creation_id=values.get("creation"),
+        label=values.get("label"),
+        max_uses=values.get("max_uses"),
+        uses=values.get("uses", 0),
+        created_by=values.get("created_by"),
     )
 
 
@@ -171,6 +188,8 @@ def _session_values(session: PortalSession) -> dict[str, Value]:
         organization_name=session.organization_name,
         directory=session.directory_id,
         return_url=session.return_url,
+        label=session.label,
+        browser=session.browser,
     )
 
 
@@ -187,10 +206,12 @@ def _session(organization_id: str, row: Row) -> PortalSession:
         organization_name=values["organization_name"],
         directory_id=values.get("directory"),
         return_url=values.get("return_url"),
+        label=values.get("label"),
+        browser=values.get("browser"),
     )
 
 
-def _present(**values: str | None) -> dict[str, Value]:
+def _present(**values: str | int | None) -> dict[str, Value]:
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from scim.directories.errors import LinkUsedUpError
+from scim.directories.portal_link import code_in, link_id_of
+from scim.portal.browser_family import browser_family
 from scim.portal.problems import no_entry
 from scim.portal.rendering import page, see_other
 from scim.portal.same_origin import ended_cookie, session_cookie
@@ -15,11 +18,27 @@ async def show_open(visit: Visit) -> WebResponse:
 
 
 async def redeem(visit: Visit) -> WebResponse:
-    """Return the way into the portal, with a new session. Two storage requests; none for a code that is cut off."""
-    key = await visit.services.access.redeem(visit.form.get("code", ""))
+    """Return the way into the portal, with a new session. Three storage requests; none for a code that is cut off.
+
+    A browser whose session was begun with a link that is used up stays in that session, for one request more.
+    """
+    code, attempt = visit.form.get("code", ""), visit.form.get("attempt", "")
+    browser = browser_family(visit.web.headers.get("user-agent", ""))
+    try:
+        key = await visit.services.access.redeem(code, attempt=attempt, browser=browser)
+    except LinkUsedUpError:
+        if not await _was_begun_with(visit, code):
+            raise
+        return see_other(visit, "")
     if key is None:
         raise no_entry()
     return see_other(visit, "", {"Set-Cookie": session_cookie(visit.base_url, key)})
+
+
+async def _was_begun_with(visit: Visit, text: str) -> bool:
+    """Tell whether the browser's session is open and was begun with the link of a text."""
+    code, session = code_in(text), await visit.services.access.recognise(visit.key)
+    return code is not None and session is not None and session.link_id == link_id_of(code)
 
 
 async def close(visit: Visit) -> WebResponse:

@@ -50,7 +50,7 @@
 
   // -- The link's code: filled into the form, and taken out of the address and the history ----------
   const code = document.querySelector("[data-code]");
-  if (code && location.hash.length > 1) {
+  if (code && location.hash.startsWith("#scimpl_")) {
     code.value = location.hash.slice(1);
     document.querySelector("[data-code-field]").hidden = true;
     document.querySelector("[data-code-there]").hidden = false;
