@@ -269,13 +269,18 @@ def test_a_key_is_revoked_with_the_keys_that_it_made(run: Run) -> None:
 
 def test_a_link_to_the_portal_is_made_listed_and_revoked(run: Run, refused: Callable[..., str]) -> None:
     organization = run("organizations", "create", "Contoso")["id"]
-    made = run("portal-link", organization)
+    made = run("portal-link", organization, "--label", "for anna", "--max-uses", "2")
     assert made["url"].startswith(f"{BASE_URL}/portal/open#scimpl_{organization[4:]}_")
 
     (listed,) = run("portal-links", "list", organization)["data"]
     assert (listed["id"], listed["revoked_at"], listed["open_sessions"]) == (made["id"], None, 0)
+    assert (listed["label"], listed["max_uses"], listed["uses"]) == ("for anna", 2, 0)
+    assert run("portal-links", "show", organization, made["id"]) == listed
+    assert run("portal-link", organization)["max_uses"] == 1
+    assert "max_uses: give 1 to 100" in refused("portal-link", organization, "--max-uses", "0")
+    assert "label: give 1 to 100 characters" in refused("portal-link", organization, "--label", " ")
     assert run("portal-links", "revoke", organization, made["id"])["status"] == "revoked"
-    assert run("portal-links", "list", organization)["data"][0]["revoked_at"]
+    assert run("portal-links", "show", organization, made["id"])["revoked_at"]
     assert "no link" in refused("portal-links", "revoke", organization, f"lnk_{'0' * 16}")
     assert "no organization" in refused("portal-link", f"org_{'0' * 32}")
 
