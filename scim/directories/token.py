@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from scim.directories.bearer_token import EndReason, TokenRecord
 from scim.directories.directory import Directory
@@ -45,14 +45,15 @@ class NewToken:
 
 def described(record: TokenRecord, uses: Mapping[str, datetime]) -> Token:
     """Return what is told of a record that time has not ended."""
-    states: Mapping[str, Literal["pending", "ended"]] = {"creating": "pending", "ended": "ended"}
+    # What a newer version calls otherwise is not accepted here, and so has ended.
+    state: Literal["pending", "ended"] = "pending" if record.state == "creating" else "ended"
     return Token(
         version=record.version,
-        state=states.get(record.state) or ("previous" if record.ends_at else "current"),
+        state=("previous" if record.ends_at else "current") if record.state == "active" else state,
         created=record.created,
         expires_at=record.expires_at,
         ends_at=record.ends_at,
-        end_reason=record.end_reason,
+        end_reason=record.end_reason if record.end_reason in get_args(EndReason) else None,
         last_four=record.last_four,
         last_used=uses.get(record.version),
     )

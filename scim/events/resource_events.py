@@ -10,6 +10,12 @@ from scim.resources.identifiers import resource_name_of
 from scim.resources.profile import is_active
 
 Document = Mapping[str, Any]
+RESOURCE_EVENT_TYPES = frozenset(
+    {f"user.{verb}" for verb in ("created", "updated", "deactivated", "reactivated", "deleted")}
+    | {f"group.{verb}" for verb in ("created", "updated", "deleted")}
+    | {f"group.{member}_{verb}" for member in ("user", "group") for verb in ("added", "removed")}
+)
+"""The types of the events in a directory's feed. A newer version may have told others there."""
 _KIND = {"User": "user", "Group": "group"}
 
 

@@ -68,6 +68,8 @@ def entry_of_event(directory: Directory, event: Mapping[str, Any]) -> ActivityEn
     """Return the line of an event of the feed."""
     kind, data = str(event["type"]), event["data"]
     moment = datetime.fromisoformat(str(event["timestamp"]))
+    if kind not in _CHANGES:  # of a newer version, whose data may be anything
+        return ActivityEntry(moment, kind, "done")
     if "group_id" in data:
         member = str(data.get("user_id") or data.get("member_group_id"))
         return ActivityEntry(moment, _title(kind), "done", str(data["group_id"]), related=(member,))

@@ -24,6 +24,7 @@ from scim.adapters.tables.outbox import read_events
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row, TransactionRefusedError, Write, delete, insert, replace
 from scim.events.rendering import document_before
+from scim.events.resource_events import RESOURCE_EVENT_TYPES
 from scim.resources.attempts import Attempts
 from scim.resources.attribute_coverage import Coverage, covered
 from scim.resources.derived import HistoryEntry
@@ -109,8 +110,10 @@ class _Part:
         self.number, self.index = (number - 1, index) if index else (number, 0)
 
     def add(self, number: int, index: int, event: Mapping[str, Any]) -> None:
-        """Add an event."""
+        """Add an event; one of a type that a newer version tells changes nothing that is derived here."""
         kind, data = event["type"], event["data"]
+        if kind not in RESOURCE_EVENT_TYPES:
+            return
         if "group_id" in data:
             member_id = data.get("user_id") or data["member_group_id"]
             self.steps.append((data["group_id"], "added" if kind.endswith("_added") else "removed"))

@@ -28,7 +28,7 @@ from scim.directories.errors import (
     UnreadableDirectoryError,
 )
 from scim.directories.mapping_job import MappingJob
-from scim.directories.organization import Organization
+from scim.directories.organization import MappingsBy, Organization
 from scim.directories.placement import DEFAULT_DATA_ACCOUNT
 from scim.directories.row_format import READABLE_FORMATS, FormatUpgrade
 from scim.resources.comparison_key import comparison_hash
@@ -85,6 +85,8 @@ def organization_of(organization_id: str, values: Mapping[str, Any]) -> Organiza
     """Return the organization of its properties."""
     created = datetime.fromisoformat(values["created"])
     mappings_by = values.get("mappings_by", "administrators")
+    if mappings_by not in get_args(MappingsBy):  # of a newer version: the one that permits less
+        mappings_by = "application"
     return Organization(organization_id, values["name"], values.get("external_id"), created, mappings_by)
 
 
