@@ -6,6 +6,7 @@ Everything is made on first use, so that importing costs nothing.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
@@ -127,11 +128,14 @@ class Application(Stores):
             self.resources_of,
             self.settings.public_base_url,
             observers=(self.provisioning_log.observe, self.activity.observe),
-            **self._observed_entries(),
+            begin_entry=self._begin_entry,
         )
 
-    def _observed_entries(self) -> dict[str, BeginEntry]:
-        return {} if self.telemetry is None else {"begin_entry": self.telemetry.begin_entry}
+    @cached_property
+    def _begin_entry(self) -> BeginEntry:
+        from scim.request_log import begin_entry
+
+        return begin_entry if self.telemetry is None else self.telemetry.begin_entry
 
     @cached_property
     def activity(self) -> ActivityRecorder:
@@ -213,7 +217,7 @@ class Application(Stores):
             portal_access=self.portal_access,
             public_base_url=self.settings.public_base_url,
         )
-        return ManagementEndpoint(services, KeyUses(self.api_keys), self.idempotency, **self._observed_entries())
+        return ManagementEndpoint(services, KeyUses(self.api_keys), self.idempotency, begin_entry=self._begin_entry)
 
     @cached_property
     def portal(self) -> PortalEndpoint:
@@ -235,7 +239,7 @@ class Application(Stores):
             now=self.now,
             new_id=uuid7_hex,
         )
-        return PortalEndpoint(services, self.settings.public_base_url, **self._observed_entries())
+        return PortalEndpoint(services, self.settings.public_base_url, begin_entry=self._begin_entry)
 
     @cached_property
     def format_upgrades(self) -> FormatUpgrades:
@@ -280,8 +284,14 @@ class Application(Stores):
         """Whether Table Storage and the secret store answer."""
         from scim.readiness import Readiness
 
-        secrets = {"secrets": lambda: self.secret_store.list_versions("readiness")}
-        return Readiness({**self.storage_checks(), **secrets})
+        return Readiness({**self.storage_checks(), "secrets": self._require_secrets}, begin_entry=self._begin_entry)
+
+    async def _require_secrets(self) -> None:
+        """Raise unless the secret store answers, be it that it has no such secret: a read of a value, in its turn."""
+        from scim.directories.errors import SecretNotFoundError
+
+        with suppress(SecretNotFoundError):
+            await self.secret_store.get("readiness", "0" * 32)
 
     async def close(self) -> None:
         """Finish what is under way and close connections."""

@@ -30,12 +30,14 @@ class LogEntry:
     """What is known of one request while it is answered."""
 
     event: str
-    """Which surface answers: ``scim_request`` or ``api_request``."""
+    """Which surface answers: ``scim_request``, ``api_request``, ``portal_request``, or none: ``other_request``."""
     correlation_id: str
     method: str
     operation: str = "unknown"
     facts: dict[str, str] = field(default_factory=dict)
     """Whom and what it concerns. Empty until the request is authenticated: an id made up is not repeated."""
+    waited: float = 0.0
+    """How many seconds it waited for its turn (:mod:`scim.fair_share`)."""
     started: float = field(default_factory=time.perf_counter)
 
     def finish(self, status: int, storage_requests: int) -> None:
@@ -49,6 +51,7 @@ class LogEntry:
             **self.facts,
             "status": status,
             "duration_ms": round((time.perf_counter() - self.started) * 1000, 1),
+            "waited_ms": round(self.waited * 1000, 1),
             "storage_requests": storage_requests,
             "correlation_id": self.correlation_id,
         }

@@ -27,3 +27,8 @@ class WebResponse:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/scim+json"
+
+
+def encoded(text: str) -> bytes:
+    """Return a text as the body of an answer; what UTF-8 cannot hold becomes a question mark, never an error."""
+    return text.encode(errors="replace")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from scim.directories.actor import Actor, acting, become
+from scim import last_place
+from scim.directories.actor import Actor, become
 from scim.directories.api_key import ApiKey, KeyScope
 from scim.directories.directory import Directory
 from scim.directories.errors import DirectoryDeletingError
@@ -34,9 +35,9 @@ from scim.management.problems import (
     unauthorized,
 )
 from scim.management.registry import OPERATIONS, PREFIX, find_operation
+from scim.readable_request import require_readable
 from scim.request_log import BeginEntry, LogEntry, begin_entry
-from scim.resources.storage_scope import storage_scope
-from scim.web import WebRequest, WebResponse
+from scim.web import WebRequest, WebResponse, encoded
 
 MAX_BODY_BYTES = 512 * 1024
 _log = logging.getLogger("scim.management")
@@ -56,16 +57,16 @@ class ManagementEndpoint:
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
         entry = self.begin_entry("api_request", web, "key_id", "organization_id", "directory_id")
-        with storage_scope() as scope, acting(has_line=True) as now:
-            try:
-                response = await self._answered(web, entry)
-            except Exception as error:  # noqa: BLE001 - the last place that can still answer with a problem
-                response = problem_answer(_problem(error))
-        entry.facts |= now.facts()
-        entry.finish(response.status, scope.requests)
-        return replace(response, headers={**response.headers, "request-id": entry.correlation_id})
+        return await last_place.answered(entry, lambda: self._response(web, entry), _LAST_WORDS)
+
+    async def _response(self, web: WebRequest, entry: LogEntry) -> WebResponse:
+        try:
+            return await self._answered(web, entry)
+        except Exception as error:  # noqa: BLE001 - whatever is raised is answered with a problem
+            return problem_answer(_problem(error))
 
     async def _answered(self, web: WebRequest, entry: LogEntry) -> WebResponse:
+        require_readable(web)
         path = web.path.removeprefix(PREFIX)
         base_url = self.services.public_base_url or web.origin
         if (web.method, path) == ("GET", "openapi.json"):
@@ -98,7 +99,7 @@ class ManagementEndpoint:
         if idempotency_key is None or call.operation.method != "POST":
             return _answer(call.operation, await call.operation.answer(call))
         outcome = await self.idempotency.outcome(call, idempotency_key.strip())
-        return WebResponse(outcome.status, outcome.body.encode(), content_type="application/json")
+        return WebResponse(outcome.status, encoded(outcome.body), content_type="application/json")
 
     async def _authenticated(self, authorization: str) -> ApiKey:
         scheme, _, value = authorization.strip().partition(" ")
@@ -169,7 +170,7 @@ def _answer(operation: Operation, answer: BaseModel | None) -> WebResponse:
         return WebResponse(operation.status, content_type="application/json")
     # What an answer does not have was left out on purpose; what is null is told as null.
     text = answer.model_dump_json(exclude_unset=True)
-    return WebResponse(operation.status, text.encode(), content_type="application/json")
+    return WebResponse(operation.status, encoded(text), content_type="application/json")
 
 
 def _json_answer(status: int, value: Mapping[str, object]) -> WebResponse:
@@ -181,4 +182,12 @@ def _problem(error: Exception) -> Problem:
     if known is not None:
         return known
     _log.error("request failed", exc_info=error)
+    return _failed()
+
+
+def _failed() -> Problem:
     return Problem(500, "failure", "The request failed for a reason on our side; it was logged. Repeat it later.")
+
+
+_LAST_WORDS = problem_answer(_failed())
+"""Made beforehand, so that nothing is left that could fail."""

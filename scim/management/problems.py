@@ -35,6 +35,7 @@ from scim.directories.errors import (
 from scim.events.feed import CursorExpiredError
 from scim.events.organization_feed import MAX_DIRECTORIES, TooManyDirectoriesError
 from scim.json_body import BodyProblem, UnreadableBodyError
+from scim.readable_request import UnreadableRequestError
 from scim.resources.errors import (
     LimitExceededError,
     LostRaceError,
@@ -217,6 +218,7 @@ _DELETED_MEANWHILE = (
     "Send the request with a new Idempotency-Key."
 )
 _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
+    UnreadableRequestError: lambda error: Problem(400, "unreadable-request", str(error)),
     UnreadableBodyError: _unreadable,
     InvalidValueError: _invalid_value,
     OrganizationNotFoundError: lambda _: not_found(NO_ORGANIZATION),

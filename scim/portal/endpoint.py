@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from scim.directories.actor import acting, become
+from scim import last_place
+from scim.directories.actor import become
 from scim.events.directory_reading import DirectoryReading
 from scim.portal.problems import PortalProblem, failure, no_session, not_found, problem_of, two_sessions
 from scim.portal.rendering import page, problem_page
@@ -19,8 +20,8 @@ from scim.portal.same_origin import (
     session_key,
 )
 from scim.portal.visit import Page, Services, Visit
+from scim.readable_request import require_readable
 from scim.request_log import BeginEntry, LogEntry, begin_entry
-from scim.resources.storage_scope import storage_scope
 from scim.web import WebRequest, WebResponse
 
 _log = logging.getLogger("scim.portal")
@@ -38,17 +39,17 @@ class PortalEndpoint:
         """Return the answer to a request: a page whatever happens, never an exception."""
         entry = self.begin_entry("portal_request", web, "organization_id", "directory_id")
         visit = Visit(self.services, web, _UNKNOWN, {}, self.public_base_url or web.origin, entry.correlation_id)
-        with storage_scope() as scope, acting(has_line=True) as now:
-            try:
-                response = await self._answered(visit, entry)
-            except Exception as error:  # noqa: BLE001 - the last place that can still answer with a page
-                response = problem_page(visit, _problem(error))
-        entry.facts |= now.facts()
-        entry.finish(response.status, scope.requests)
-        headers = {**SECURITY_HEADERS, **response.headers, "request-id": entry.correlation_id}
-        return replace(response, headers=headers)
+        response = await last_place.answered(entry, lambda: self._response(visit, entry), _LAST_WORDS)
+        return replace(response, headers={**SECURITY_HEADERS, **response.headers})
+
+    async def _response(self, visit: Visit, entry: LogEntry) -> WebResponse:
+        try:
+            return await self._answered(visit, entry)
+        except Exception as error:  # noqa: BLE001 - whatever is raised is answered with a page
+            return problem_page(visit, _problem(error))
 
     async def _answered(self, visit: Visit, entry: LogEntry) -> WebResponse:
+        require_readable(visit.web)
         found, parameters = find_page(visit.web.method, visit.web.path.removeprefix(PREFIX))
         entry.operation = found.name
         visit = replace(visit, page=found, path=parameters)
@@ -106,6 +107,9 @@ class PortalEndpoint:
 async def _nothing(_: Visit) -> WebResponse:
     raise not_found()
 
+
+_LAST_WORDS = WebResponse(500, failure().text.encode(), content_type="text/plain")
+"""The text of a failure alone, where not even its page can be made."""
 
 _UNKNOWN = Page("unknown", "GET", "", _nothing, needs_session=False)
 

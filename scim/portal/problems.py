@@ -26,6 +26,7 @@ from scim.directories.errors import (
 from scim.events.feed import CursorExpiredError
 from scim.events.organization_feed import TooManyDirectoriesError
 from scim.json_body import UnreadableBodyError
+from scim.readable_request import UnreadableRequestError
 from scim.resources.errors import (
     LimitExceededError,
     LostRaceError,
@@ -196,7 +197,13 @@ def _too_much(_: Exception) -> PortalProblem:
     )
 
 
+def unreadable(sentence: str) -> PortalProblem:
+    """Return the problem of a request or a form that is no text."""
+    return PortalProblem(400, "This could not be read", f"{sentence} Nothing was changed. Go back and try again.")
+
+
 _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], PortalProblem]] = {
+    UnreadableRequestError: lambda error: unreadable(str(error)),
     InvalidValueError: _invalid,
     OrganizationNotFoundError: lambda _: no_session(),
     DirectoryDeletingError: lambda _: PortalProblem(

@@ -13,7 +13,7 @@ from scim.portal.problems import PortalProblem
 from scim.portal.static_files import LOGO, static_path
 from scim.portal.times import machine_time, plain_time, stored_time, time_ago
 from scim.portal.visit import Visit
-from scim.web import WebResponse
+from scim.web import WebResponse, encoded
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -44,7 +44,7 @@ def _environment() -> Environment:
 def page(visit: Visit, template: str, *, status: int = 200, **values: Any) -> WebResponse:
     """Return the answer that shows a template to a visitor."""
     text = _environment().get_template(template).render(**_shared(visit), **values)
-    return WebResponse(status, text.encode(), {}, HTML)
+    return WebResponse(status, encoded(text), {}, HTML)
 
 
 def problem_page(visit: Visit, problem: PortalProblem) -> WebResponse:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from scim.directories.portal_access import SESSION_LIFE, SessionKey
-from scim.portal.problems import PortalProblem, foreign_form
+from scim.portal.problems import PortalProblem, foreign_form, unreadable
+from scim.unicode_text import fault_in
 from scim.web import WebRequest
 
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
@@ -103,10 +104,14 @@ def require_form_token(form: Mapping[str, str], key: SessionKey) -> None:
 def read_form(web: WebRequest) -> dict[str, str]:
     """Return the fields of a form; of a repeated one the last.
 
-    :raises PortalProblem: When the body is too large or no form.
+    :raises PortalProblem: 400, when the body is too large, no form, or holds what is no text.
     """
     media_type = web.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_form = media_type == "application/x-www-form-urlencoded" and len(web.body) <= MAX_FORM_BYTES
     if not is_form or web.body.count(b"&") > MAX_FIELDS:
         raise PortalProblem(400, "The form could not be read", "Nothing was changed. Go back and try again.")
-    return dict(parse_qsl(web.body.decode("utf-8", "replace"), keep_blank_values=True))
+    text = web.body.decode(errors="surrogateescape")
+    form = dict(parse_qsl(text, keep_blank_values=True, errors="surrogateescape"))
+    if any(fault_in(each) for each in (*form, *form.values())):
+        raise unreadable("A field of the form holds a character that no text may hold.")
+    return form

@@ -14,7 +14,7 @@ from scim.resources.membership import Member
 from scim.resources.projection import Projection
 from scim.resources.schema import ResourceSchema
 from scim.resources.stored_document import StoredDocument
-from scim.web import WebResponse
+from scim.web import WebResponse, encoded
 
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
@@ -86,7 +86,7 @@ def resource_answer(status: int, text: str, stored: StoredDocument, request: Sci
     headers = {"ETag": version_tag(stored.version)}
     if status == 201:  # noqa: PLR2004 - Created
         headers["Location"] = location(request.base_url, stored.id)
-    return WebResponse(status, text.encode(), headers)
+    return WebResponse(status, encoded(text), headers)
 
 
 def no_content(version: str | None = None) -> WebResponse:
@@ -109,7 +109,7 @@ def list_answer(
         counts["startIndex"] = start_index
     counts["itemsPerPage"] = len(resources)
     counts |= dict(cursors)
-    return WebResponse(200, f'{json_text(counts)[:-1]},"Resources":[{",".join(resources)}]}}'.encode())
+    return WebResponse(200, encoded(f'{json_text(counts)[:-1]},"Resources":[{",".join(resources)}]}}'))
 
 
 def error_body(status: int, detail: str, scim_type: str = "") -> dict[str, Any]:
@@ -130,4 +130,4 @@ def error_answer(error: SCIMException) -> WebResponse:
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
     body = error_body(error.status, error.detail, error.scim_type)
-    return WebResponse(error.status, json_text(body).encode(), headers)
+    return WebResponse(error.status, encoded(json_text(body)), headers)

@@ -13,6 +13,7 @@ from scim2_models.path import AttrPath, Comparison, FilterNode, LogicalExpr, Not
 
 from scim.provisioning.entra_normalization import canonical_urn
 from scim.resources.document_values import stored_name
+from scim.resources.filter import fault_in_literals
 from scim.resources.schema import ENTERPRISE_URN, Attribute, Extension, ResourceSchema
 
 MAX_PATH_LENGTH = 1000
@@ -97,6 +98,9 @@ def _whole_extension(text: str, schema: ResourceSchema) -> AttributePath | None:
 def _parse(text: str) -> object:
     if len(text) > MAX_PATH_LENGTH:
         raise InvalidPathException(detail=f"The path is longer than {MAX_PATH_LENGTH} characters; shorten it.")
+    fault = fault_in_literals(text)
+    if fault is not None:
+        raise InvalidPathException(detail=f"The path holds {fault.value} in a text; send valid Unicode text.")
     try:
         return Path(text).ast
     except (ValueError, InvalidPathException, RecursionError) as error:

@@ -20,7 +20,7 @@ from scim.provisioning.outcome import RequestNotes
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.service_provider import MAX_BULK_OPERATIONS
 from scim.resources.storage_scope import storage_scope
-from scim.web import WebRequest, WebResponse
+from scim.web import WebRequest, WebResponse, encoded
 
 SECONDS = BULK_SECONDS
 _REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
@@ -58,7 +58,7 @@ async def run_bulk(request: ScimRequest, dispatch: Dispatch) -> WebResponse:
         result, created = await _run(request, plan, step, dispatch, late=time.monotonic() - started > SECONDS)
         plan.record(step, result, created)  # type: ignore[arg-type]  # it keeps the id of what was created
     body = {"schemas": [_RESPONSE_URN], "Operations": [_outcome(result) for result in plan.outcomes()]}
-    return WebResponse(200, json_text(body).encode())
+    return WebResponse(200, encoded(json_text(body)))
 
 
 def _read_bulk(payload: Any) -> tuple[list[BulkItem], int | None]:

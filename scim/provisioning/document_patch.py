@@ -49,9 +49,10 @@ def patched_document(stored: StoredDocument, operations: Iterable[PatchOperation
     :raises SCIMException: When an operation cannot be applied, or what is left lacks a required attribute.
     """
     attributes = attributes_of(stored.document())
+    kept = attributes.get("userName")
     for operation in operations:
         apply_operation(attributes, operation)
-    require_complete(attributes, schema)
+    require_complete(attributes, schema, kept)
     return complete_document(attributes, stored.id, schema)
 
 

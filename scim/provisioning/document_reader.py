@@ -12,6 +12,7 @@ from scim.provisioning.attribute_paths import AttributePath, path_in, resolve_pa
 from scim.provisioning.entra_normalization import canonical_urn, normalize_resource
 from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.values import ABSENT, read_undeclared, read_value
+from scim.unicode_text import hides_what_it_is
 
 _KEY_ATTRIBUTE = {"User": "userName", "Group": "displayName"}
 _NEVER_STORED = frozenset({"schemas", "id", "meta", "password", "groups", "members"})
@@ -74,12 +75,22 @@ def _require_schemas(payload: Mapping[str, Any], schema: ResourceSchema) -> None
     raise InvalidSyntaxException(detail=f'The body must hold "schemas" as a list with "{schema.urn}".')
 
 
-def require_complete(document: Document, schema: ResourceSchema) -> None:
-    """Refuse a document whose userName (User) or displayName (Group) is missing or blank."""
+def require_complete(document: Document, schema: ResourceSchema, kept: Any = None) -> None:
+    """Refuse a document whose userName (User) or displayName (Group) is missing or blank, or a disguised userName.
+
+    What is shown of a userName must be what it is: people decide by it who may enter. A group's name only names it.
+
+    :param kept: The userName that is stored already; keeping it is not refused.
+    """
     name = _KEY_ATTRIBUTE[schema.name]
     value = document.get(name)
     if not isinstance(value, str) or not value.strip():
         raise InvalidValueException(detail=f"{name} is required and must not be empty; map a source attribute to it.")
+    if name == "userName" and value != kept and hides_what_it_is(value):
+        raise InvalidValueException(
+            detail="userName must hold no control characters and none that turn the direction of text; "
+            "remove them at the source, or map another attribute to it."
+        )
 
 
 def write_member(document: Document, name: str, value: Any, schema: ResourceSchema) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from scim2_models import NotFoundException, SCIMException
 
-from scim.directories.actor import Actor, acting, become
+from scim import last_place
+from scim.directories.actor import Actor, become
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory
 from scim.provisioning.answers import error_answer
@@ -18,10 +19,10 @@ from scim.provisioning.errors import scim_error
 from scim.provisioning.outcome import Observer, Outcome
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.routing import canonical_segments, route
+from scim.readable_request import require_readable
 from scim.request_log import BeginEntry, LogEntry, begin_entry
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.interfaces import ResourceStore
-from scim.resources.storage_scope import storage_scope
 from scim.web import WebRequest, WebResponse
 
 _log = logging.getLogger("scim.provisioning")
@@ -43,29 +44,34 @@ class ProvisioningEndpoint:
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
-        entry = self.begin_entry("scim_request", web, "directory_id", "resource_type", *_TOKEN_FACTS)
-        exchange = _Exchange(entry)
-        with storage_scope() as scope, acting():
-            try:
-                response = await self._answered(web, exchange)
-            except Exception as error:  # noqa: BLE001 - the last place that can still answer in SCIM form
-                response, exchange.error = _failure(error), error
-        entry.finish(response.status, scope.requests)
-        for outcome in exchange.outcomes(response.status):
-            for observe in self.observers:
-                observe(outcome)
-        return replace(response, headers={**response.headers, "request-id": entry.correlation_id})
-
-    @staticmethod
-    def unknown_path() -> WebResponse:
-        """Return the 404 for a path that belongs to no surface."""
-        return error_answer(
-            NotFoundException(
-                detail="There is nothing at this address. The Tenant URL has the form https://…/scim/v2/dir_…"
-            )
+        exchange = _Exchange(self.begin_entry("scim_request", web, "directory_id", "resource_type", *_TOKEN_FACTS))
+        response = await last_place.answered(
+            exchange.entry, lambda: self._response(web, exchange), _LAST_WORDS, tells_changes=False
         )
+        self._tell(exchange, response.status)
+        return response
+
+    async def answer_unknown_path(self, web: WebRequest) -> WebResponse:
+        """Return the 404 for a path that belongs to no surface."""
+        return await last_place.answered(self.begin_entry("other_request", web), _unknown_path, _LAST_WORDS)
+
+    async def _response(self, web: WebRequest, exchange: _Exchange) -> WebResponse:
+        try:
+            return await self._answered(web, exchange)
+        except Exception as error:  # noqa: BLE001 - whatever is raised is answered in SCIM form
+            exchange.error = error
+            return _failure(error)
+
+    def _tell(self, exchange: _Exchange, status: int) -> None:
+        try:
+            for outcome in exchange.outcomes(status):
+                for observe in self.observers:
+                    observe(outcome)
+        except Exception:  # noqa: BLE001 - whatever observers meet, the answer stands
+            _log.exception("the outcome of a request could not be told")
 
     async def _answered(self, web: WebRequest, exchange: _Exchange) -> WebResponse:
+        require_readable(web)
         entry = exchange.entry
         directory_id, *segments = web.path.removeprefix(_PREFIX).strip("/").split("/")
         base_url = f"{self.public_base_url or web.origin}{_PREFIX}{directory_id}"
@@ -114,11 +120,28 @@ def _token_facts(token: TokenRecord) -> dict[str, str]:
     return dict(zip(_TOKEN_FACTS, (token.version, token.last_four), strict=True))
 
 
+async def _unknown_path() -> WebResponse:
+    return error_answer(
+        NotFoundException(
+            detail="There is nothing at this address. The Tenant URL has the form https://…/scim/v2/dir_…"
+        )
+    )
+
+
 def _failure(error: Exception) -> WebResponse:
     known = scim_error(error)
     if known is not None:
         return error_answer(known)
     _log.error("request failed", exc_info=error)
+    return _failed()
+
+
+def _failed() -> WebResponse:
+    """Return the answer to a failure of ours."""
     unknown = SCIMException(detail="The request failed for a reason on our side; it was logged. Repeat it later.")
     unknown.status = 500
     return error_answer(unknown)
+
+
+_LAST_WORDS = _failed()
+"""Made beforehand, so that nothing is left that could fail."""

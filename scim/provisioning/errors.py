@@ -22,6 +22,7 @@ from scim.directories.errors import (
     InvalidValueError,
     SecretStoreError,
 )
+from scim.readable_request import UnreadableRequestError
 from scim.resources.errors import (
     LimitExceededError,
     LostRaceError,
@@ -90,6 +91,7 @@ def shown(text: str) -> str:
 
 
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], SCIMException]] = {
+    UnreadableRequestError: lambda error: InvalidValueException(detail=str(error)),
     ResourceMissingError: lambda error: NotFoundException(detail=_missing(error.resource_id)),
     ValueTakenError: lambda error: UniquenessException(detail=_taken(error.attribute)),
     UnknownMembersError: lambda error: InvalidValueException(detail=_unknown_members(error.member_ids)),

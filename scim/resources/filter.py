@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +33,7 @@ from scim.resources.document_values import (
 )
 from scim.resources.filter_values import comparison, is_present, never
 from scim.resources.schema import ENTERPRISE_URN, Attribute, ResourceSchema
+from scim.unicode_text import TextFault, fault_in
 
 MAX_LENGTH = 8_000
 MAX_NESTING = 32
@@ -59,6 +62,8 @@ def parse_filter(text: str) -> FilterNode:
         # Every other request of Entra ID is such a matching query, and the grammar takes 40 µs to say the same.
         return Comparison(AttrPath(equality[1]), CompareOperator.eq, equality[2])
     _require_limits(text)
+    if fault_in_literals(text) is TextFault.SURROGATE:
+        raise InvalidFilterException(detail="A text of the filter holds half of a surrogate pair; send valid Unicode.")
     try:
         return ScimFilter(text).ast
     except (InvalidFilterException, RecursionError, ValueError) as error:
@@ -75,6 +80,17 @@ def _require_limits(text: str) -> None:
         raise InvalidFilterException(detail=_TOO_DEEP)
     if len(_CONJUNCTION.findall(syntax)) >= MAX_COMPARISONS:
         raise InvalidFilterException(detail=f"The filter holds more than {MAX_COMPARISONS} comparisons; split it.")
+
+
+def fault_in_literals(text: str) -> TextFault | None:
+    """Return what a text in quotes, of a filter or a path, writes by its escapes that no text may hold, or None."""
+    if "\\u" not in text:
+        return None
+    for literal in _LITERAL.findall(text):
+        with suppress(ValueError):  # the grammar says what is wrong with a literal that is none
+            if fault := fault_in(json.loads(literal)):
+                return fault
+    return None
 
 
 def _nesting(syntax: str) -> int:

@@ -26,6 +26,7 @@ from scim.directories.deletion import QUIET
 from scim.directories.mapping_job import SETTLING
 from scim.directories.placement import DEFAULT_DATA_ACCOUNT, place
 from scim.provisioning.provisioning_log import ProvisioningLog
+from scim.readiness import KEPT_SECONDS
 from scim.resources.identifiers import uuid7_hex
 from scim.settings import Settings, StorageSettings
 from tests.api import ApiClient, warm
@@ -333,8 +334,10 @@ async def test_a_directory_in_an_account_that_is_not_named_keeps_no_other_waitin
 
 @pytest.mark.parametrize(("failing", "part"), [(DEFAULT_DATA_ACCOUNT, "tables"), (SECOND, "tables of d2")])
 async def test_the_service_is_ready_when_every_account_answers(spread: Spread, failing: str, part: str) -> None:
-    readiness = spread.application.readiness
+    readiness, now = spread.application.readiness, [0.0]
+    readiness._monotonic = lambda: now[0]
     assert (await readiness.answer()).status == 200
+    now[0] += KEPT_SECONDS
 
     table = spread.accounts[failing].table(RESOURCES_TABLE)
     table.before = lambda _: StorageUnavailableError("busy")

@@ -11,7 +11,7 @@ import pytest
 from scim.composed_stores import RESOURCES_TABLE
 from scim.resources.errors import StorageUnavailableError
 from tests.fakes.memory_table import MemoryTable, Request
-from tests.service import PATCH_URN, ScimClient, add_members, group, user
+from tests.service import PATCH_URN, SEARCH_URN, ScimClient, add_members, group, user
 
 USER = json.dumps(user("anna")).encode()
 MIB = 1024 * 1024
@@ -291,3 +291,49 @@ async def test_an_error_carries_the_id_under_which_it_is_logged(scim: ScimClient
     assert given.headers["request-id"] == "0f5b2c1e-0000-4000-8000-000000000001"
     assert len({answer.headers["request-id"] for answer in (given, forged, own)}) == 3
     assert "Set-Cookie" not in forged.headers["request-id"]
+
+
+DISGUISES = ["\t", "\n", "\x01", "\x7f", "\x85", "\u2028", "\u202a", "\u202e", "\u2066", "\u2069"]
+
+
+@pytest.mark.parametrize("character", DISGUISES, ids=ascii)
+async def test_a_user_name_that_hides_what_it_is_is_refused(scim: ScimClient, character: str) -> None:
+    anna = (await scim.new_user("anna"))["id"]
+    name = f"nim{character}da"
+
+    answers = [
+        await scim.post("/Users", user(name)),
+        await scim.put(f"/Users/{anna}", user(name)),
+        await scim.patch(f"/Users/{anna}", {"op": "replace", "path": "userName", "value": name}),
+        await scim.patch(f"/Users/{anna}", {"op": "replace", "value": {"userName": name}}),
+    ]
+
+    assert [(answer.status, answer.json["scimType"]) for answer in answers] == [(400, "invalidValue")] * 4
+    assert (await scim.get(f"/Users/{anna}")).json["userName"] == "anna"
+
+
+async def test_a_name_in_a_script_from_right_to_left_is_kept_as_sent(scim: ScimClient) -> None:
+    hebrew = "\u200f\u05d3\u05e0\u05d4\u200e"
+
+    assert (await scim.new_user(hebrew))["userName"] == hebrew
+    assert (await scim.new_group("a\u202eb\tc"))["displayName"] == "a\u202eb\tc"
+
+
+@pytest.mark.parametrize(
+    "text", [r'userName eq "a\ud800"', r'displayName co "\uDFFF"', r"x\ud800 eq 1", r'emails[value eq "\ud800"]']
+)
+async def test_a_filter_with_half_of_a_surrogate_pair_is_refused(scim: ScimClient, text: str) -> None:
+    assert (await scim.get("/Users", {"filter": text})).status == 400
+    assert (await scim.post("/.search", {"schemas": [SEARCH_URN], "filter": text})).status == 400
+
+
+@pytest.mark.parametrize("literal", [r'"\ud800"', r'"\u0000"', "1e999", "-1e999", "1" * 5000])
+async def test_a_path_does_not_create_what_could_not_be_kept(scim: ScimClient, literal: str) -> None:
+    anna = await scim.new_user("anna")
+    for attribute in ("emails", "undeclared"):
+        path = f"{attribute}[type eq {literal}].value"
+
+        answer = await scim.patch(f"/Users/{anna['id']}", {"op": "add", "path": path, "value": "a@example.com"})
+
+        assert answer.status == 400
+    assert (await scim.get(f"/Users/{anna['id']}")).json == anna
