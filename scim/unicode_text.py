@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-_DISGUISE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_DISGUISE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class TextFault(Enum):
@@ -29,7 +29,7 @@ def fault_in(text: str) -> TextFault | None:
 
 
 def hides_what_it_is(text: str) -> bool:
-    """Tell whether a text holds control characters, line breaks or what turns the direction of the text around it.
+    """Tell whether a text holds control characters, or what turns the direction of the text around it.
 
     The marks U+200E and U+200F turn nothing around, and names in Arabic and Hebrew have them.
     """

@@ -36,7 +36,7 @@ async def hostile_directory(browser: Browser, value: str) -> dict[str, str]:
     directory = await browser.application.directories.update_directory(directory_id, mappings=[mapping])
     client = ScimClient(browser.application, directory, shown.value("token"), browser.meter)
     user = await client.new_user(
-        f"u{value}",
+        f"u{value}".replace("\u202e", ""),
         displayName=value,
         externalId=value,
         title=value,
