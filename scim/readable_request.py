@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from scim.unicode_text import TextFault, fault_in
 from scim.web import WebRequest
 
+_REPLACED = "\ufffd"
+"""What a host may have put in the place of bytes that are not UTF-8; no address of ours holds it."""
+
 
 class UnreadableRequestError(Exception):
     """A part of a request is no text; the sentence says which part and what to change."""
@@ -20,7 +23,7 @@ def require_readable(web: WebRequest) -> None:
     if "".join((web.method, web.path, web.origin, *web.query, *web.query.values(), *web.headers.values())).isascii():
         return
     for part, text in _parts(web):
-        if fault_in(text) is TextFault.SURROGATE:
+        if fault_in(text) is TextFault.SURROGATE or (part == "path" and _REPLACED in text):
             raise UnreadableRequestError(f"The {part} is not valid UTF-8; encode it as UTF-8, then percent-encode it.")
 
 

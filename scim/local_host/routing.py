@@ -11,7 +11,6 @@ from urllib.parse import quote, unquote
 _PARAMETER = re.compile(r"\{(?P<rest>\*{0,2})(?P<name>\w+)(?P<optional>\??)\}")
 _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 _LONE_PERCENT = re.compile("%(?![0-9a-fA-F]{2})")
-_LONE_BYTE = re.compile("[\udc80-\udcff]+")
 _LEFT_BARE_IN_PATHS = "/%!$&'()*+,;=:@~"
 
 T = TypeVar("T")
@@ -81,14 +80,7 @@ def decoded_path(raw: str) -> str:
     """Return the path percent-decoded once, as routes see it; an encoded slash stays ``%2F``."""
     if "%" not in raw:
         return raw
-    return _with_bytes_encoded(
-        "%2F".join(unquote(part, errors="surrogateescape") for part in _ENCODED_SLASH.split(raw))
-    )
-
-
-def _with_bytes_encoded(text: str) -> str:
-    """Return a text whose bytes that are not UTF-8 stay percent-encoded, as the host leaves them."""
-    return _LONE_BYTE.sub(lambda found: quote(found[0], errors="surrogateescape"), text)
+    return "%2F".join(unquote(part) for part in _ENCODED_SLASH.split(raw))
 
 
 def url_path(raw: str) -> str:

@@ -135,6 +135,7 @@ async def test_half_of_a_surrogate_pair_in_a_search_is_refused(scim: ScimClient,
 
 URLS = {
     "bytes that are not UTF-8 in the path": (f"{ORIGIN}/PATH/%FF", 400),
+    "what a host puts in their place": (f"{ORIGIN}/PATH/%EF%BF%BD", 400),
     "a half pair in the path": (f"{ORIGIN}/PATH/%ED%A0%80", 400),
     "bytes that are not UTF-8 in the query": (f"{ORIGIN}/PATH?filter=%C3", 400),
     "bytes that are not UTF-8 in a name": (f"{ORIGIN}/PATH?%FF=1", 400),
