@@ -192,7 +192,8 @@ class Application(Stores):
 
     async def forget_old_claims(self) -> int:
         """Forget what is kept of requests with an Idempotency-Key longer than a day; return how many those were."""
-        return await self.idempotency.forget_old([key.id for key in await self.api_keys.list()])
+        keys = await self.api_keys.list()
+        return await self.idempotency.forget_old([key.id for key in keys], await self.service_time())
 
     @cached_property
     def management(self) -> ManagementEndpoint:
@@ -253,6 +254,7 @@ class Application(Stores):
         """What queue and timer triggers run."""
         from scim.adapters.tables.background import BackgroundWork
         from scim.adapters.tables.mapping_changes import MappingChanges
+        from scim.adapters.tables.rounds import Places
 
         return BackgroundWork(
             self.directory_store,
@@ -267,6 +269,8 @@ class Application(Stores):
             self.provisioning_log_store,
             self.portal_access.forget_ended,
             self.activity_store,
+            Places(self.account.table(DIRECTORIES_TABLE)),
+            self.service_time,
         )
 
     async def sweep(self) -> None:

@@ -14,8 +14,13 @@ class ServiceSignals:
     """What a sweep met; docs/operations.md says what alerts on it."""
 
     directories: int = 0
+    """Directories that it came to."""
     failures: int = 0
-    """Directories whose sweep failed; each has a line of its own with the cause."""
+    """Those of them whose sweep failed or took too long; each has a line of its own with the cause."""
+    timeouts: int = 0
+    """Those of the failed that took too long: their partition may hang."""
+    not_reached: int = 0
+    """Directories that it had no time for; the next sweep begins with them."""
     oldest_age_seconds: float = 0.0
     """How long the oldest outbox row of any directory had waited when the sweep came to it; 0 where none waited."""
     poison_depth: int | None = None
@@ -28,6 +33,8 @@ def log_signals(signals: ServiceSignals) -> None:
         "event": "service_signals",
         "directories": signals.directories,
         "failures": signals.failures,
+        "timeouts": signals.timeouts,
+        "not_reached": signals.not_reached,
         "scim.outbox.oldest_age_seconds": round(signals.oldest_age_seconds, 1),
     }
     if signals.poison_depth is not None:

@@ -15,6 +15,8 @@ from scim.settings import StorageSettings
 QUEUE_NAME = "relay-requests"
 SECONDS_BETWEEN_MESSAGES = 5
 _MAX_REMEMBERED = 10_000
+_SECONDS_FOR_DEPTH = 15.0
+"""The line of a sweep does not wait longer for it."""
 
 _log = logging.getLogger("scim.relay")
 
@@ -114,13 +116,17 @@ async def poison_depth(storage: StorageSettings, credential: Callable[[], Any]) 
 
     async with _open_queue(f"{QUEUE_NAME}-poison", storage, credential) as queue:
         try:
-            return (await queue.get_queue_properties()).approximate_message_count or 0
+            async with asyncio.timeout(_SECONDS_FOR_DEPTH):
+                return (await queue.get_queue_properties()).approximate_message_count or 0
         except ResourceNotFoundError:
             return 0  # the host creates it for the first message
         except AzureError as error:
             if is_rejected(error):
                 forget_tokens(credential())
             _log.exception("the poison queue did not answer; its depth is told next time")
+            return None
+        except TimeoutError:
+            _log.exception("the poison queue hangs; its depth is told next time")
             return None
 
 

@@ -227,9 +227,12 @@ class PortalAccessService:
         if use is None:
             raise LinkNotFoundError(link_id)
 
-    async def forget_ended(self, organization_id: str) -> None:
-        """Remove the links of an organization that ended long ago. One storage request, and one for each of them."""
-        now = self._now()
+    async def forget_ended(self, organization_id: str, now: datetime | None = None) -> None:
+        """Remove the links of an organization that ended long ago. One storage request, and one for each of them.
+
+        :param now: The time by storage's clock, where it is known: what is removed does not come back.
+        """
+        now = now or self._now()
         for use in await self._store.link_uses(organization_id):
             if use.link.is_forgotten(now):
                 await self._store.forget_link(use)

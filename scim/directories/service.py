@@ -183,13 +183,16 @@ class DirectoryService(OrganizationService):
         valid = directory.valid_tokens(self._now())
         return await self._secrets.get(directory.secret_name, valid[-1].version) if valid else None
 
-    async def complete_creation(self, reference: DirectoryReference) -> None:
+    async def complete_creation(self, reference: DirectoryReference, now: datetime | None = None) -> None:
         """Settle a creation that a crash left; one that has ended, or may still be under way, is left alone.
 
         A token that never became active was never shown: its secret is disabled and its record ended. The directory
         stays, to be given a token by rotation or to be deleted.
+
+        :param now: The time by storage's clock, by which a creation under way is not taken for an old one.
         """
-        if not reference.creating or self._now() - reference.created < ABANDONED_AFTER:
+        begun = reference.created if now is None else reference.written_at or reference.created
+        if not reference.creating or (now or self._now()) - begun < ABANDONED_AFTER:
             return
         directory = await self._store.directory(reference.directory_id)
         if directory is None:

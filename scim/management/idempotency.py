@@ -101,9 +101,9 @@ class Idempotency:
             return Outcome(claim.status, await _shown_again(call, claim.body))
         return await self._run(replace(call, creation=Creation(claim.creation_id, is_repeated)), name, claim)
 
-    async def forget_old(self, key_ids: Sequence[str]) -> int:
-        """Forget what is older than a day, and return how many claims that were."""
-        return await self._store.forget(key_ids, self._now() - KEPT_FOR)
+    async def forget_old(self, key_ids: Sequence[str], now: datetime) -> int:
+        """Forget what is older than a day at a time by storage's clock, and return how many claims that were."""
+        return await self._store.forget(key_ids, now - KEPT_FOR)
 
     async def _claimed(self, call: Call, name: str) -> tuple[Claim, bool]:
         """Return the claim to work on, or one that is answered; and whether an earlier attempt may have begun."""

@@ -10,7 +10,7 @@ blueprint = Blueprint()
 @blueprint.queue_trigger(arg_name="message", queue_name="relay-requests", connection="DataStorage")
 async def relay_directory(message: QueueMessage) -> None:
     """Move one directory's outbox into its feed."""
-    await application().background.relay_directory(message.get_body().decode())
+    await application().background.take_message(message.get_body())
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")

@@ -27,7 +27,7 @@ from tests.fakes.memory_secrets import MemorySecretStore
 from tests.fakes.memory_table import Request
 from tests.fakes.recorded_uses import RecordedUses
 from tests.faults import FaultyTransport, drop_after_commit
-from tests.service import ORIGIN, Answer, ScimClient
+from tests.service import ORIGIN, Answer, ScimClient, pass_in_storage
 
 POSTS = [each for each in OPERATIONS if each.method == "POST"]
 ONLY_HASHED = ("create_key", "create_portal_link")
@@ -84,6 +84,7 @@ class World:
         services: tuple[Any, ...] = (application.idempotency, application.tokens, application.creations)
         for service in (*services, application.directories):
             service._now = _shifted(service._now, span)
+        pass_in_storage(application, span)
 
 
 def _shifted(now: Callable[[], datetime], span: timedelta) -> Callable[[], datetime]:

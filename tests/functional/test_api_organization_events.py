@@ -9,12 +9,13 @@ import pytest
 
 from scim.adapters.tables.feed import RETENTION_DAYS, forget_old_events
 from scim.composed_stores import DIRECTORIES_TABLE
+from scim.directories.deletion import QUIET
 from scim.events.organization_feed import MAX_DIRECTORIES, OrganizationCursor
 from scim.resources.errors import StorageUnavailableError
 from tests.api import ApiClient
 from tests.fakes.memory_table import MemoryTable, Request
 from tests.functional.test_api_directories import scim_of
-from tests.service import EXTENSION_URN, ScimClient
+from tests.service import EXTENSION_URN, ScimClient, pass_in_storage
 
 kinds = pytest.mark.parametrize("storage_kind", ["memory", "azurite"])
 
@@ -246,9 +247,9 @@ async def test_an_organization_takes_its_feed_with_it(api: ApiClient) -> None:
     organization = await api.new_organization()
     one = (await api.new_directory(organization))["id"]
     application = api.application
-    directory = await application.deletion.begin(one)
-    application.deletion._now = lambda: datetime.now(UTC) + timedelta(minutes=3)
-    await application.deletion.proceed(directory)
+    await application.deletion.begin(one)
+    pass_in_storage(application, QUIET)
+    await application.deletion.proceed(await application.directories.get_directory(one))
 
     assert (await api.delete(f"organizations/{organization}")).status == 204
     assert organization not in directories_table(api).partitions()

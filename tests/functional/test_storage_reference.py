@@ -51,6 +51,7 @@ async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> No
     await scim.application.management.key_uses.close()
     await scim.application.directories.update_directory(scim.directory.id, mappings=())
     await scim.application.token_watcher.watch()
+    await scim.application.background.sweep()
     await scim.application.service_time()
     table = scim.application.account.table(DIRECTORIES_TABLE)
     assert isinstance(table, MemoryTable)

@@ -215,11 +215,14 @@ async def test_a_sweep_shows_the_oldest_event_the_failures_and_the_poison_queue(
 
     points = received.points()
     assert points["scim.sweep.directories"][0][1] >= 1
-    assert points["scim.sweep.failures"][0][1] == 0
+    for signal in ("failures", "timeouts", "not_reached"):
+        assert points[f"scim.sweep.{signal}"][0][1] == 0
     assert 0 < points["scim.outbox.oldest_age_seconds"][0][1] < 60
     assert points["scim.poison.depth"] == [({}, 1)]
     (line,) = [json.loads(record.getMessage()) for record in caplog.records if record.name == "scim.signals"]
-    assert line.keys() == {"event", "directories", "failures", "scim.outbox.oldest_age_seconds", "scim.poison.depth"}
+    swept = {"directories", "failures", "timeouts", "not_reached"}
+    assert line.keys() == {"event", *swept, "scim.outbox.oldest_age_seconds", "scim.poison.depth"}
+    assert (line["failures"], line["timeouts"], line["not_reached"]) == (0, 0, 0)
     assert (line["event"], line["scim.poison.depth"]) == ("service_signals", 1)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from scim.adapters.tables.derivation import derive
 from scim.adapters.tables.derived_rows import forget_old_history
@@ -16,19 +16,29 @@ from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.adapters.tables.outbox import oldest_age_seconds
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
+from scim.adapters.tables.rounds import Limits, Places, Round, Steps
 from scim.adapters.tables.unfinished import finish_operations
 from scim.directories.activity import LOADS_KEPT, ActivityStore
 from scim.directories.actor import RELAY, RETENTION, SWEEP, acting
 from scim.directories.directory import Directory, DirectoryReference
+from scim.directories.errors import DirectoryStoreUnavailableError, SecretStoreUnavailableError
 from scim.directories.interfaces import DirectoryStore
 from scim.directories.organization import Organization
+from scim.resources.errors import StorageUnavailableError
 from scim.resources.provisioning_log import ProvisioningLogStore, retention_limit
-from scim.resources.storage_scope import storage_scope
+from scim.resources.storage_scope import current_storage_scope, storage_scope
 from scim.service_signals import ServiceSignals
 
+SWEEP_LIMITS = Limits(seconds=240.0, seconds_each=30.0)
+"""A sweep has five minutes; the rest is for what it tells. Long work asks for a message before the time is over."""
+RETENTION_LIMITS = Limits(seconds=150.0, seconds_each=30.0)
+ORGANIZATION_LIMITS = Limits(seconds=60.0, seconds_each=15.0)
+"""Retention of organizations follows that of directories within the same five minutes."""
+_SECONDS_PER_MESSAGE = 240.0
 _SECONDS_PER_DIRECTORY = 120.0
-_SECONDS_IN_SWEEP = 25.0
-"""How long a sweep goes on with the long work of one directory, which asks for a message of its own when it is over."""
+_SECONDS_PER_LOOK = 10.0
+"""A partition that hangs does not take the time of the steps that need no more of it."""
+_OUTAGES = (StorageUnavailableError, DirectoryStoreUnavailableError, SecretStoreUnavailableError, TimeoutError)
 
 _log = logging.getLogger("scim.background")
 
@@ -39,8 +49,8 @@ class BackgroundWork:
 
     directories: DirectoryStore
     partition_of: Callable[[Directory], Partition]
-    complete_creation: Callable[[DirectoryReference], Awaitable[None]]
-    """Settles a directory whose creation a crash left half done."""
+    complete_creation: Callable[[DirectoryReference, datetime], Awaitable[None]]
+    """Settles a directory whose creation a crash left half done, by the time that it is."""
     settle_tokens: Callable[[Directory], Awaitable[Directory]]
     """Ends tokens whose time has come, and tells of those that expire soon."""
     announce: Callable[[Directory], Awaitable[Directory]]
@@ -53,9 +63,25 @@ class BackgroundWork:
     """Goes on with bringing rows to the newest format, where that is little work."""
     organization_feed: TableOrganizationFeed
     provisioning_log: ProvisioningLogStore
-    forget_links: Callable[[str], Awaitable[None]]
-    """Removes the links to the portal of an organization that ended long ago."""
+    forget_links: Callable[[str, datetime], Awaitable[None]]
+    """Removes the links to the portal of an organization that ended long before a time."""
     activity: ActivityStore
+    places: Places
+    service_time: Callable[[], Awaitable[datetime]]
+    """The time by storage's clock: what is deleted for its age does not come back."""
+    sweep_limits: Limits = SWEEP_LIMITS
+
+    async def take_message(self, body: bytes) -> None:
+        """Do what a message to the relay asks for; a text that is no directory's id asks for nothing.
+
+        An outage is no failure of the message, which five failures would end in the poison queue: the sweep follows.
+        """
+        directory_id = body.decode(errors="replace")
+        try:
+            async with asyncio.timeout(_SECONDS_PER_MESSAGE):
+                await self.relay_directory(directory_id)
+        except _OUTAGES as outage:
+            _log.warning("directory %s is left to the next sweep: %s", directory_id, outage or type(outage).__name__)
 
     async def relay_directory(self, directory_id: str) -> None:
         """Relay one directory after a change, and finish what its deletions left to do; or go on with its own."""
@@ -78,45 +104,37 @@ class BackgroundWork:
     async def sweep(self) -> ServiceSignals:
         """Do for every directory what a lost message or a crash left undone, and return what it met.
 
-        A directory that fails does not keep the others waiting: it is logged, and swept again next time.
+        A directory that fails or hangs does not keep the others waiting: it is logged, and swept again next time.
         """
         signals = ServiceSignals()
+        references = {reference.directory_id: reference async for reference in self._references()}
 
-        async def sweep(reference: DirectoryReference) -> None:
-            signals.directories += 1
-            if not await self._attempt("sweep", reference.directory_id, self._sweep_directory(reference, signals)):
-                signals.failures += 1
+        async def sweep(directory_id: str) -> bool:
+            return await self._sweep_directory(references[directory_id], signals)
 
         with acting(SWEEP):
-            await self._for_each_directory(sweep)
+            result = await Round("sweep", self.sweep_limits, self.places).go(_by_account(references), sweep)
+        signals.directories, signals.failures = result.tried, result.failed
+        signals.timeouts, signals.not_reached = result.timed_out, result.not_reached
         return signals
 
     async def forget_what_is_old(self) -> None:
         """Delete feed rows, log entries, loads and ended links that are older than their retention, of all there is."""
         with acting(RETENTION):
-            await self._forget_what_is_old()
+            await self._forget_what_is_old(await self.service_time())
 
-    async def _forget_what_is_old(self) -> None:
-        await self._for_each_directory(self._forget_in_directory)
-        async for organization in self._organizations():
-            forgetting = self.organization_feed.forget_old(organization.id)
-            await self._attempt("retention of events", organization.id, forgetting)
-            await self._attempt("retention of links", organization.id, self.forget_links(organization.id))
-
-    async def _for_each_directory(self, action: Callable[[DirectoryReference], Awaitable[None]]) -> None:
-        """Act on one directory after the other, on the data accounts side by side.
-
-        So one account that does not answer keeps the directories of the others waiting no more than one directory does.
-        """
-        by_account = defaultdict[str, list[DirectoryReference]](list)
-        async for reference in self._references():
-            by_account[reference.data_account].append(reference)
-
-        async def in_turn(references: Iterable[DirectoryReference]) -> None:
-            for reference in references:
-                await action(reference)
-
-        await asyncio.gather(*map(in_turn, by_account.values()))
+    async def _forget_what_is_old(self, now: datetime) -> None:
+        references = {reference.directory_id: reference async for reference in self._references()}
+        directories = Round("retention", RETENTION_LIMITS, self.places)
+        organizations = Round("retention of organizations", ORGANIZATION_LIMITS, self.places)
+        names = [organization.id async for organization in self._organizations()]
+        results = (
+            await directories.go(_by_account(references), lambda name: self._forget_in_directory(name, now)),
+            await organizations.go({"": names}, lambda name: self._forget_in_organization(name, now)),
+        )
+        left = sum(result.not_reached for result in results)
+        if left:
+            _log.warning("retention did not come to %d directories and organizations; it begins with them", left)
 
     async def _references(self) -> AsyncIterator[DirectoryReference]:
         continuation: Mapping[str, str] | None = None
@@ -138,56 +156,72 @@ class BackgroundWork:
             if not page.has_more:
                 return
 
-    async def _attempt(self, work: str, subject: str, action: Awaitable[object]) -> bool:
-        """Tell whether it succeeded."""
-        try:
-            with storage_scope(_SECONDS_PER_DIRECTORY):
-                await action
-        except Exception:  # noqa: BLE001 - one directory must not keep the others waiting
-            _log.exception("%s of %s failed; it is repeated next time", work, subject)
-            return False
-        return True
-
-    async def _sweep_directory(self, reference: DirectoryReference, signals: ServiceSignals) -> None:
+    async def _sweep_directory(self, reference: DirectoryReference, signals: ServiceSignals) -> bool:
+        """Return whether every step succeeded. First come those that need no answer of the directory's partition."""
+        steps = Steps("sweep", reference.directory_id)
         if reference.creating:
-            await self.complete_creation(reference)
+            await steps.take("its creation", self._complete_creation(reference))
         directory = await self.directories.directory(reference.directory_id)
         if directory is None:
             if not reference.creating:  # its deletion came to its end, but for the entry
                 await self.directories.discard_reference(reference)
         elif directory.deletion is not None:
-            with storage_scope(_SECONDS_IN_SWEEP):
-                await self.proceed_with_deletion(directory)
+            await self.proceed_with_deletion(directory)
         else:
+            await steps.take("its events", self.announce(directory))
+            await steps.take("its tokens", self.settle_tokens(directory))
+            await steps.take("the age of its backlog", self._look_at_backlog(directory, signals))
+            await steps.take("its backlog", self._relay(directory))
+            await steps.take("what follows from its feed", self._derive(directory))
+            await steps.take("its mappings", self.proceed_with_mappings(directory))
+            await steps.take("its format", self.proceed_with_upgrade(directory))
+        return steps.have_succeeded
+
+    async def _complete_creation(self, reference: DirectoryReference) -> None:
+        await self.complete_creation(reference, await self.service_time())
+
+    async def _look_at_backlog(self, directory: Directory, signals: ServiceSignals) -> None:
+        with storage_scope(min(_SECONDS_PER_LOOK, current_storage_scope().remaining())):
             age = await oldest_age_seconds(self.partition_of(directory))
-            signals.oldest_age_seconds = max(signals.oldest_age_seconds, age)
-            await self.announce(directory)
-            await self.settle_tokens(directory)
-            await self._catch_up(directory)
-            with storage_scope(_SECONDS_IN_SWEEP):
-                await self.proceed_with_mappings(directory)
-                await self.proceed_with_upgrade(directory)
+        signals.oldest_age_seconds = max(signals.oldest_age_seconds, age)
 
-    async def _forget_in_directory(self, reference: DirectoryReference) -> None:
-        name = reference.directory_id
-        await self._attempt("retention of events", name, self._forget_events(reference))
-        await self._attempt("retention of log and loads", name, self._forget_log(reference))
+    async def _forget_in_directory(self, name: str, now: datetime) -> bool:
+        steps = Steps("retention", name)
+        await steps.take("its events", self._forget_events(name, now))
+        await steps.take("its log", self.provisioning_log.forget(name, retention_limit(now)))
+        await steps.take("its loads", self.activity.forget(name, now - LOADS_KEPT))
+        return steps.have_succeeded
 
-    async def _forget_events(self, reference: DirectoryReference) -> None:
-        directory = await self.directories.directory(reference.directory_id)
+    async def _forget_events(self, directory_id: str, now: datetime) -> None:
+        directory = await self.directories.directory(directory_id)
         if directory is not None and directory.deletion is None:
             partition = self.partition_of(directory)
-            await forget_old_events(partition)
-            await forget_old_history(partition, retention_limit(datetime.now(UTC)))
+            await forget_old_events(partition, now=now)
+            await forget_old_history(partition, retention_limit(now))
 
-    async def _forget_log(self, reference: DirectoryReference) -> None:
-        now = datetime.now(UTC)
-        await self.provisioning_log.forget(reference.directory_id, retention_limit(now))
-        await self.activity.forget(reference.directory_id, now - LOADS_KEPT)
+    async def _forget_in_organization(self, name: str, now: datetime) -> bool:
+        steps = Steps("retention", name)
+        await steps.take("its events", self.organization_feed.forget_old(name, now=now))
+        await steps.take("its links", self.forget_links(name, now))
+        return steps.have_succeeded
 
     async def _catch_up(self, directory: Directory) -> None:
+        await self._relay(directory)
+        await self._derive(directory)
+
+    async def _relay(self, directory: Directory) -> None:
         partition = self.partition_of(directory)
         await relay(partition)
         if await finish_operations(partition):
             await relay(partition)
-        await derive(partition)
+
+    async def _derive(self, directory: Directory) -> None:
+        await derive(self.partition_of(directory))
+
+
+def _by_account(references: Mapping[str, DirectoryReference]) -> Mapping[str, Sequence[str]]:
+    """Return the names of directories by the data account that they lie in, in order."""
+    lanes = defaultdict[str, list[str]](list)
+    for name in sorted(references):
+        lanes[references[name].data_account].append(name)
+    return lanes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from scim.adapters.tables import keys
@@ -13,6 +13,7 @@ from scim.adapters.tables.generation import require_generation
 from scim.adapters.tables.outbox import read_events
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay_to_end
+from scim.adapters.tables.service_time import touched
 from scim.adapters.tables.table import Row, TransactionRefusedError, delete
 from scim.events.feed import NO_FEED_YET, CursorExpiredError, FeedCursor, FeedPage, FeedWindow
 
@@ -131,8 +132,14 @@ async def number_at(partition: Partition, last: int, moment: datetime) -> int:
 
 
 async def forget_old_events(partition: Partition, *, now: datetime | None = None) -> int:
-    """Delete feed rows older than 30 days and return how many."""
-    limit = ((now or datetime.now(UTC)) - timedelta(days=RETENTION_DAYS)).isoformat()[:23]
+    """Delete feed rows older than 30 days and return how many.
+
+    :param now: The time by storage's clock, where it is known; else it costs two storage requests more.
+    """
+    now = now or await touched(partition.table, partition.directory_id, keys.HEAD)
+    if now is None:
+        return 0  # without a head nothing was ever told
+    limit = (now - timedelta(days=RETENTION_DAYS)).isoformat()[:23]
     deleted, old = 0, list[Row]()
     async for row in partition.rows((keys.FEED_FIRST, keys.FEED_END), select=("RowKey", "time")):
         if str(row.values["time"])[:23] >= limit:

@@ -30,6 +30,8 @@ class Instruments:
         self._misses = meter.create_counter("scim.cache.misses", "{lookup}", "Directories that storage was asked for")
         self._directories = meter.create_gauge("scim.sweep.directories", "{directory}", "Directories swept")
         self._failures = meter.create_gauge("scim.sweep.failures", "{directory}", "Directories whose sweep failed")
+        self._timeouts = meter.create_gauge("scim.sweep.timeouts", "{directory}", "Directories whose sweep was cut")
+        self._left = meter.create_gauge("scim.sweep.not_reached", "{directory}", "Directories left to the next sweep")
         self._age = meter.create_gauge("scim.outbox.oldest_age_seconds", "s", "Age of the oldest outbox row")
         self._poison = meter.create_gauge("scim.poison.depth", "{message}", "Messages that failed every attempt")
 
@@ -47,6 +49,8 @@ class Instruments:
         """Show how the last sweep went and what it met; what is unknown has no value, rather than an old one."""
         self._directories.set(signals.directories)
         self._failures.set(signals.failures)
+        self._timeouts.set(signals.timeouts)
+        self._left.set(signals.not_reached)
         self._age.set(signals.oldest_age_seconds)
         if signals.poison_depth is not None:
             self._poison.set(signals.poison_depth)
