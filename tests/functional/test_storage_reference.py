@@ -49,9 +49,9 @@ async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> No
     api = ApiClient(scim.application, made.value, scim.meter)
     assert (await api.post("organizations", {"name": "Fabrikam"}, idempotency_key="first")).status == 201
     await scim.application.management.key_uses.close()
+    await scim.application.background.sweep()
     await scim.application.directories.update_directory(scim.directory.id, mappings=())
     await scim.application.token_watcher.watch()
-    await scim.application.background.sweep()
     await scim.application.service_time()
     table = scim.application.account.table(DIRECTORIES_TABLE)
     assert isinstance(table, MemoryTable)
@@ -59,7 +59,7 @@ async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> No
     now, activity = scim.directory.created, scim.application.activity_store
     await activity.record(scim.directory.id, Load(now, now, now), LastTimes(now))
     await activity.mark_seen(scim.directory.id, "authenticated", Seen(now))
-    described = {(cells[0].strip(), first_key(cells[1])) for cells in table_cells(3)}
+    described = {(cells[0].strip(), first_key(cells[1])) for cells in table_cells(3) if not cells[0].strip().isdigit()}
 
     written = {
         (PARTITIONS.get(part[:4], f"`{part}`"), fixed(key)) for part in table.partitions() for key in table.rows(part)
