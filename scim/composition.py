@@ -305,6 +305,8 @@ class Application(Stores):
         await self.activity.close()
         if "management" in self.__dict__:
             await self.management.key_uses.close()
+        if "portal_access" in self.__dict__:
+            await self.portal_access.close()
         await self.secret_store.close()
         for account in self.accounts.values():
             await account.close()

@@ -16,6 +16,8 @@ from scim.directories.portal_link import PortalLink
 
 SESSION_LIFE = timedelta(hours=8)
 """From its beginning, used or not; a session never outlives its link."""
+IDLE_LIMIT = timedelta(minutes=30)
+"""From the last use: a page that somebody opened or a form that somebody sent, not what a page refreshes by itself."""
 MAX_SESSIONS = 50
 """How many sessions of one link may be open: with one more, the oldest ends. All of them fit one transaction."""
 
@@ -45,6 +47,17 @@ class PortalSession:
     """Whom its link is for."""
     browser: str | None = None
     """Family of browser and system, such as ``Firefox on macOS``; None for a session of before that was noted."""
+    last_used: datetime | None = None
+    """To about a minute; None for a session of before there was an idle limit, which begins with its next use."""
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the session ends unless it is used before."""
+        return self.expires_at if self.last_used is None else min(self.expires_at, self.last_used + IDLE_LIMIT)
+
+    def is_open(self, at: datetime) -> bool:
+        """Tell whether the session has not come to its end at a time."""
+        return at < self.ends_at
 
     @property
     def actor(self) -> Actor:
@@ -75,7 +88,7 @@ class LinkUse:
 
     def with_open_sessions(self, now: datetime) -> LinkUse:
         """Return the use without the sessions at their end."""
-        return replace(self, sessions=tuple(each for each in self.sessions if now < each.expires_at))
+        return replace(self, sessions=tuple(each for each in self.sessions if each.is_open(now)))
 
     def session(self, session_id: str) -> PortalSession | None:
         """Return one of the sessions, or None."""
@@ -169,6 +182,7 @@ def new_session(
         return_url=link.return_url,
         label=link.label,
         browser=browser,
+        last_used=now,
     )
     return key, session
 

@@ -25,9 +25,10 @@ from scim.directories.portal_link import (
     new_link,
     organization_in,
 )
+from scim.directories.session_uses import SessionUses, SessionUseStore
 
 
-class PortalAccessStore(Protocol):
+class PortalAccessStore(SessionUseStore, Protocol):
     """Keeps links and sessions. Every method raises DirectoryStoreUnavailableError when it does not answer."""
 
     async def add_link(self, link: PortalLink) -> None:
@@ -88,6 +89,7 @@ class PortalAccessService:
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._store = store
+        self._uses = SessionUses(store)
         self._directories = directories
         self._now = now
         self._return_hosts = return_hosts
@@ -206,17 +208,25 @@ class PortalAccessService:
         now, fresh = self._now(), self._random_bytes
         again = new_session(use.link, organization.name, now, random_bytes_of(attempt, code) or fresh, browser)
         ended = use.session(again[1].id)
-        if ended is None or now < ended.expires_at:
+        if ended is None or self._uses.seen(ended).is_open(now):
             return again
         return new_session(use.link, organization.name, now, fresh, browser)
 
-    async def recognise(self, key: SessionKey | None) -> PortalSession | None:
-        """Return the open session of a key, or None. One storage request."""
+    async def recognise(self, key: SessionKey | None, *, is_use: bool = True) -> PortalSession | None:
+        """Return the open session of a key, or None. One storage request, and behind it at most one more a minute.
+
+        :param is_use: Whether somebody uses it, so that it ends later; False for what a page does by itself.
+        """
         if key is None:
             return None
-        session = await self._store.session(key.organization_id, key.link_id, key.session_id)
-        valid = session is not None and key.opens(session) and self._now() < session.expires_at
-        return session if valid else None
+        now, stored = self._now(), await self._store.session(key.organization_id, key.link_id, key.session_id)
+        if stored is None or not key.opens(stored) or not self._uses.seen(stored).is_open(now):
+            return None
+        return self._uses.note(stored, now) if is_use else self._uses.seen(stored)
+
+    async def close(self) -> None:
+        """Wait for what is being stored of the sessions' uses."""
+        await self._uses.close()
 
     async def end_session(self, organization_id: str, link_id: str, session_id: str) -> None:
         """End a session; one that has ended stays so.

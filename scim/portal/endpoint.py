@@ -61,7 +61,8 @@ class PortalEndpoint:
             return await found.answer(visit)
         if has_two_sessions(visit.web, visit.base_url):
             raise two_sessions(found.method)
-        if visit.key is None and found.method == "GET" and "again" not in visit.web.query:
+        from_mail = visit.key is None and found.method == "GET" and "again" not in visit.web.query
+        if from_mail and not visit.is_refresh:
             return page(visit, "again.html")
         visit = await self._admitted(visit, entry)
         try:
@@ -74,7 +75,7 @@ class PortalEndpoint:
 
         One storage request, with a directory two, and one for the health.
         """
-        session = await self.services.access.recognise(visit.key)
+        session = await self.services.access.recognise(visit.key, is_use=not visit.is_refresh)
         if session is None or visit.key is None:
             raise no_session(visit.page.method)
         entry.facts["organization_id"] = session.organization_id

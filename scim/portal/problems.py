@@ -72,7 +72,10 @@ def no_session(method: str = "GET") -> PortalProblem:
     return PortalProblem(
         401,
         "Open the portal with your link",
-        f"Your session has ended, or there is none in this browser. Open the link that you were sent once more.{saved}",
+        "Your session has ended, or there is none in this browser. "
+        "One ends after 8 hours, or 30 minutes after its last use. "
+        "Open your link once more; most open the portal once, so if yours was used, ask whoever sent it for a new one."
+        f"{saved}",
         asks_for_link=True,
     )
 

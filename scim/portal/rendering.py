@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scim.directories.portal_access import PortalSession, new_attempt
+from scim.directories.portal_access import IDLE_LIMIT, PortalSession, new_attempt
 from scim.portal.problems import PortalProblem
 from scim.portal.static_files import LOGO, static_path
 from scim.portal.times import machine_time, plain_time, stored_time, time_ago
@@ -18,6 +18,8 @@ from scim.web import WebResponse, encoded
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+IDLE_WARNING_AFTER = IDLE_LIMIT - timedelta(minutes=5)
+"""After how long without use the script asks whether the session is about to end, and says so."""
 WARNING_BEFORE_END = timedelta(minutes=20)
 """How long before a session ends its pages say so, on top (WCAG 2.2.1)."""
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -72,6 +74,7 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "directory": visit.found_reading.directory if visit.found_reading else None,
         "health": visit.found_standing.health(now) if visit.found_standing else None,
         "warn_in": _seconds_to_warning(visit.found_session, now),
+        "idle_in": int(IDLE_WARNING_AFTER.total_seconds()),
         "form_token": visit.key.form_token if visit.key else "",
         "static": lambda name: f"{visit.root}/{static_path(name, branding.logo)}",
         "logo": LOGO if branding.logo else "",

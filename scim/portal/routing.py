@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from scim.portal.pages import access, activity, attributes, groups, home, open_link, providers, tokens, users
+from scim.portal.pages import access, activity, attributes, groups, home, open_link, providers, session, tokens, users
 from scim.portal.pages import directory as directory_page
 from scim.portal.problems import not_allowed, not_found
 from scim.portal.static_files import answer_static
@@ -24,6 +24,7 @@ PAGES: tuple[Page, ...] = (
     *activity.PAGES,
     *tokens.PAGES,
     *access.PAGES,
+    *session.PAGES,
     Page("static_file", "GET", "/static/{hash}/{name}", answer_static, needs_session=False),
 )
 

@@ -21,6 +21,9 @@ from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
 from scim.web import WebRequest, WebResponse
 
+REFRESH_HEADER = "x-refresh"
+"""With what the script asks for by itself, beside fragments."""
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -72,6 +75,11 @@ class Visit:
     found_session: PortalSession | None = None
     found_reading: DirectoryReading | None = None
     found_standing: Standing | None = None
+
+    @property
+    def is_refresh(self) -> bool:
+        """Whether the script asks by itself, so that nobody uses the session."""
+        return self.page.is_fragment or REFRESH_HEADER in self.web.headers
 
     @property
     def session(self) -> PortalSession:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has no types
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, Route
 
 from tests.pages.chromium import DESKTOP, PHONE, Theme, looks, watched_page
 from tests.pages.tour import PEOPLE, Backend, Entra, configure, follow, tour, until_shown
@@ -207,6 +207,68 @@ async def test_an_open_page_warns_before_its_session_ends(browser: Browser, back
     await page.clock.fast_forward("00:11:00")
     await warning.wait_for()
     assert "Your session ends" in await page.locator("#announcement").inner_text()
+    await context.close()
+
+
+async def test_an_open_page_says_in_place_that_its_session_has_ended_and_takes_another_link(
+    browser: Browser, host: Mapping[str, Any], backend: Backend
+) -> None:
+    organization, link = await new_link(backend)
+    context = await browser.new_context(**looks("light"))
+    watched = await watched_page(context, host["base_url"])
+    page = watched.page
+    await page.goto(link["url"])
+    await follow(page.get_by_role("button", name="Open setup"))
+    await configure(page)
+    await follow(page.get_by_role("link", name="Continue with the setup guide"))
+    address, heading = page.url, await page.locator("main h1").inner_text()
+
+    await backend.delete(f"organizations/{organization}/portal-links/{link['id']}")
+
+    await page.get_by_role("heading", name="Your session has ended").wait_for(timeout=15_000)
+    assert (page.url, await page.locator("main h1").inner_text()) == (address, heading)
+    assert "Your session has ended" in await page.locator("#announcement").inner_text()
+    result = await Axe().run(page)
+    assert not result.response["violations"]
+    another = await backend.post(f"organizations/{organization}/portal-links", {})
+    await page.get_by_label("Link or code").fill(another["url"])
+    async with context.expect_page() as opened:
+        await page.get_by_role("button", name="Open setup").click()
+    await (await opened.value).get_by_role("heading", name="SCIM Provisioning").wait_for()
+    assert page.url == address
+    assert [each for each in watched.wrong if not each.startswith(EXPECTED_NOISE)] == []
+    await context.close()
+
+
+async def test_an_idle_page_asks_warns_and_lets_its_reader_stay(browser: Browser, backend: Backend) -> None:
+    _, link = await new_link(backend)
+    context = await browser.new_context(**looks("light"))
+    page = await context.new_page()
+    await page.clock.install()
+    await page.goto(link["url"])
+    await follow(page.get_by_role("button", name="Open setup"))
+    left, asked = ["290"], list[bool]()
+
+    async def rest(route: Route) -> None:
+        asked.append("x-refresh" in route.request.headers)
+        if not asked[-1]:
+            left[0] = "1800"
+        await route.fulfill(status=200 if left[0] else 401, body=left[0])
+
+    await page.route("**/portal/session", rest)
+    warning = page.locator("main").get_by_text("In a few minutes this session is over")
+    await page.clock.fast_forward("00:24:00")
+    assert (await warning.is_visible(), asked) == (False, [])
+    await page.clock.fast_forward("00:01:30")
+    await warning.wait_for()
+    await page.get_by_role("button", name="Stay").click()
+    await warning.wait_for(state="hidden")
+    assert asked == [True, False, True]
+
+    left[0] = ""
+    await page.clock.fast_forward("00:26:00")
+
+    await page.get_by_role("heading", name="Your session has ended").wait_for()
     await context.close()
 
 

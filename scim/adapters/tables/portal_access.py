@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from scim.adapters.tables.directory_races import commit_any_state, outages, read_rows
 from scim.adapters.tables.table import (
     Row,
+    RowChangedError,
     RowExistsError,
     RowMissingError,
     Table,
@@ -91,6 +93,13 @@ class TablePortalAccessStore:
             if new == old or await self._committed(old, new, rows[0].etag):
                 return new
         raise DirectoryStoreUnavailableError("the link is being used by many at once", retry_after=1)
+
+    async def note_session_use(self, session: PortalSession, at: datetime) -> None:
+        """Remember when a session was used last; one that has ended stays so. One storage request."""
+        with outages(), suppress(RowMissingError, RowChangedError):  # ended, or changed just now by another use
+            await self._table.commit(
+                session.organization_id, [merge(_session_key(session), {"last_used": at.isoformat()})]
+            )
 
     async def forget_link(self, use: LinkUse) -> None:
         """Remove a link with its sessions; one that is being changed meanwhile stays until the next time."""
@@ -190,6 +199,7 @@ def _session_values(session: PortalSession) -> dict[str, Value]:
         return_url=session.return_url,
         label=session.label,
         browser=session.browser,
+        last_used=_text(session.last_used),
     )
 
 
@@ -208,6 +218,7 @@ def _session(organization_id: str, row: Row) -> PortalSession:
         return_url=values.get("return_url"),
         label=values.get("label"),
         browser=values.get("browser"),
+        last_used=_time(values.get("last_used")),
     )
 
 

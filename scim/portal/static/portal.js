@@ -48,6 +48,47 @@
   };
   if (ending) warn();
 
+  // -- The session's end, asked for and said in place: the page stays, and what was filled in with it ----------
+  const byItself = { headers: { "x-refresh": "1" } };
+  const ended = document.querySelector("[data-ended]");
+  const showEnded = () => {
+    if (!ended || !ended.hidden) return;
+    const bytes = crypto.getRandomValues(new Uint8Array(32));
+    const attempt = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
+    ended.querySelector("[data-attempt]").value = attempt;
+    for (const notice of document.querySelectorAll(".notice.ending")) notice.hidden = notice !== ended;
+    announce("Your session has ended. To go on, paste a link on top of the page.");
+  };
+  const idle = document.querySelector("[data-idle-in]");
+  let askAt = Date.now() + Number(idle?.dataset.idleIn) * 1000;
+  const lead = 5 * 60;
+  const ask = async () => {
+    const response = await fetch(idle.dataset.session, byItself);
+    if (response.status === 401) { showEnded(); return; }
+    if (!response.ok) throw new Error(String(response.status));
+    const left = Number(await response.text());
+    const isSoon = left <= lead;
+    if (isSoon && idle.hidden) announce(idle.firstChild.textContent);
+    idle.hidden = !isSoon;
+    askAt = Date.now() + (isSoon ? left + 1 : left - lead) * 1000;
+  };
+  const watchIdle = async () => {
+    if (!ended.hidden) return;
+    try {
+      if (Date.now() >= askAt) await ask();
+    } catch { /* an outage: the next round asks again */ }
+    setTimeout(watchIdle, 10_000);
+  };
+  if (idle) {
+    watchIdle();
+    idle.querySelector("[data-stay]").addEventListener("click", async () => {
+      try {
+        await fetch(idle.dataset.session);
+        await ask();
+      } catch { announce("The portal does not answer: try again."); }
+    });
+  }
+
   // -- The link's code: filled into the form, and taken out of the address and the history ----------
   const code = document.querySelector("[data-code]");
   if (code && location.hash.startsWith("#scimpl_")) {
@@ -61,9 +102,10 @@
   // -- Fragments: <div data-refresh="address" data-every="seconds"> is replaced while the page is looked at --------
   const longest = 30 * 60 * 1000;
   const refresh = async (fragment) => {
-    const response = await fetch(fragment.dataset.refresh);
-    // The session ended, or the link was opened once more: the page itself says so, or gets fragments of the new session.
-    if (response.status === 401 || response.status === 404) { location.reload(); return; }
+    const response = await fetch(fragment.dataset.refresh, byItself);
+    if (response.status === 401) { showEnded(); return; }
+    // The directory is gone, or the session is of another organization now: the page itself says so.
+    if (response.status === 404) { location.reload(); return; }
     if (!response.ok) throw new Error(String(response.status));
     const fresh = await response.text();
     if (fresh === fragment.fresh) return;
@@ -81,7 +123,7 @@
     if (standsAnew) await refreshHealth();
   };
   const refreshHealth = async () => {
-    const response = await fetch(location.pathname);
+    const response = await fetch(location.pathname, byItself);
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector(".health");
     if (fresh) document.querySelector(".health").replaceWith(fresh);
   };
@@ -104,6 +146,7 @@
       });
     }
     const again = async () => {
+      if (!ended.hidden) return;
       if (Date.now() - began > longest) { announce("The page no longer refreshes itself: load it again."); return; }
       try {
         if (!paused && !document.hidden) await refresh(fragment);
