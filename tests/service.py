@@ -281,13 +281,12 @@ def account(storage_kind: StorageKind, request: pytest.FixtureRequest) -> Any:
     return StorageAccount.from_connection_string(azurite.connection_string, transport=transport)
 
 
-@pytest.fixture
-async def service(account: Any) -> Service:
-    """A service of this test alone."""
+async def service_on(account: Any, secret_store: Any = None) -> Service:
+    """Return a service that stores in an account, with secrets of its own unless others are given."""
     application = Application(
         Settings(StorageSettings("UseDevelopmentStorage=true"), Path("unused")),
         account=account,
-        secret_store=MemorySecretStore(),
+        secret_store=secret_store or MemorySecretStore(),
         relay_requests=RecordedRelayRequests(),
         token_uses=RecordedUses(),
         provisioning_log=RecordedOutcomes(),
@@ -295,6 +294,12 @@ async def service(account: Any) -> Service:
     )
     await application.prepare_storage()
     return Service(application, account.requests if isinstance(account, MemoryAccount) else account._transport.count)
+
+
+@pytest.fixture
+async def service(account: Any) -> Service:
+    """A service of this test alone."""
+    return await service_on(account)
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from scim.directories.errors import (
     SecretStoreError,
     UnservedDirectoryError,
 )
-from scim.maintenance import commands, copies
-from scim.maintenance.copies import CopyFileError
+from scim.maintenance import commands, copies, restoring
+from scim.maintenance.copy_file import CopyFileError
 from scim.maintenance.progress import Progress
 from scim.maintenance.results import Result
 from scim.maintenance.upgrades import upgrade
@@ -81,7 +81,7 @@ async def _done(application: Application, options: argparse.Namespace, progress:
         case "backup":
             return await copies.backup(application, options.file, progress)
         case "restore":
-            return await copies.restore(application, options.file, options.only, progress)
+            return await restoring.restore(application, options.file, options.only, progress, deleted=options.deleted)
         case _:
             return await commands.seed(application, options.directory, options.users, options.groups, progress)
 
@@ -103,16 +103,20 @@ def _read_options(arguments: Sequence[str]) -> argparse.Namespace:
     upgrading = subcommands.add_parser("upgrade", help="bring rows to the newest format, while the service runs")
     upgrading.add_argument("directories", metavar="DIRECTORY", nargs="*", help="their ids, dir_…; default: all")
     saving = subcommands.add_parser("backup", help="copy every row of all tables to a new file")
-    restoring = subcommands.add_parser("restore", help="put back a copy where there are no rows; change none")
-    for command in (saving, restoring):
+    returning = subcommands.add_parser("restore", help="put back a copy where there are no rows; change none")
+    for command in (saving, returning):
         command.add_argument("file", metavar="FILE", type=Path, help="such as rows.jsonl.gz")
     only_help = "this partition alone, and what is missing in it although it has rows"
-    restoring.add_argument("--only", action="append", default=[], metavar="PARTITION", help=only_help)
-    for command in (check, relay, seed, upgrading, saving, restoring):
+    returning.add_argument("--only", action="append", default=[], metavar="PARTITION", help=only_help)
+    deleted_help = "bring back a named directory although it was deleted on purpose"
+    returning.add_argument("--deleted", action="store_true", help=deleted_help)
+    for command in (check, relay, seed, upgrading, saving, returning):
         command.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args(arguments)
     if options.command == "seed":
         _require_sense(seed, options)
+    if options.command == "restore" and options.deleted and not options.only:
+        returning.error("--deleted goes with --only, which names the directory")
     return options
 
 

@@ -118,15 +118,17 @@ class BackupResult:
     file: str
     rows: Mapping[str, int]
     """By table."""
+    begun: str
+    ended: str
     exit_code: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the result for programs."""
-        return {"file": self.file, "rows": dict(self.rows)}
+        return {"file": self.file, "rows": dict(self.rows), "begun": self.begun, "ended": self.ended}
 
     def lines(self) -> Iterator[str]:
         """Yield the result for people."""
-        yield f"{self.file}: {sum(self.rows.values()):,} rows"
+        yield f"{self.file}: {sum(self.rows.values()):,} rows, from {self.begun} to {self.ended}"
         yield from (f"{table}: {count:,}" for table, count in self.rows.items())
 
 
@@ -140,19 +142,29 @@ class RestoreResult:
     left_out: int
     """Rows of the copy that were not written: they are there, or their partition has gone on."""
     left_alone: Sequence[str]
-    """Partitions that had rows."""
+    """Partitions that had rows, or were deleted on purpose."""
+    begun: str
+    ended: str
+    """Between when the copy was made; empty in one of an earlier version."""
+    directories: Sequence[str]
+    """Those of which rows came back."""
     exit_code: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return the result for programs."""
         shown = {"file": self.file, "restored": dict(self.restored), "left_out": self.left_out}
-        return {**shown, "left_alone": list(self.left_alone)}
+        times = {"copy_begun": self.begun, "copy_ended": self.ended}
+        return {**shown, "left_alone": list(self.left_alone), **times, "directories": list(self.directories)}
 
     def lines(self) -> Iterator[str]:
         """Yield the result for people."""
         yield f"{sum(self.restored.values()):,} rows put back, {self.left_out:,} left out"
         yield from (f"{table}: {count:,}" for table, count in self.restored.items())
-        yield from (f"has rows, left alone: {partition}" for partition in self.left_alone[:_MOST_SHOWN])
+        if self.begun and self.ended:
+            yield f"copy made from {self.begun} to {self.ended}"
+        if self.directories:
+            yield f"directories that came back: {len(self.directories):,}; run check --repair for each"
+        yield from (f"has rows or was deleted, left alone: {each}" for each in self.left_alone[:_MOST_SHOWN])
         if len(self.left_alone) > _MOST_SHOWN:
             yield f"… and {len(self.left_alone) - _MOST_SHOWN:,} more; --json lists all"
 

@@ -105,7 +105,9 @@ def test_a_partition_that_has_gone_on_is_left_alone_unless_it_is_named(run: Run,
     assert in_application(texts) == [("old \u2028 ä", 7), ("new", 50), ("old \u2028 ä", 70)]
 
 
-def test_a_directory_that_was_deleted_since_comes_back_only_where_it_is_named(run: Run, tmp_path: Path) -> None:
+def test_a_directory_that_was_deleted_since_comes_back_only_where_it_is_named_as_deleted(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, seeded = run("seed", "--new", "--users", "3")
     name = seeded["directory_id"]
     run("backup", str(tmp_path / "rows.gz"))
@@ -122,8 +124,12 @@ def test_a_directory_that_was_deleted_since_comes_back_only_where_it_is_named(ru
     in_application(delete_it)
     _, careful = run("restore", str(tmp_path / "rows.gz"))
     after_careful = in_application(status)
-    _, named = run("restore", str(tmp_path / "rows.gz"), "--only", name)
+    refused = main(["restore", str(tmp_path / "rows.gz"), "--only", name])
+    told = capsys.readouterr().err
+    after_refusal = in_application(status)
+    _, named = run("restore", str(tmp_path / "rows.gz"), "--only", name, "--deleted")
 
+    assert (refused, "say --deleted" in told, after_refusal) == (2, True, ["deleted"])
     assert careful["restored"]["resources"] == 0
     assert name in careful["left_alone"]
     assert after_careful == ["deleted"]

@@ -12,7 +12,7 @@ from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.repairs import repair_directory
 from scim.adapters.tables.directory_index import read_index
 from scim.adapters.tables.feed import RETENTION_DAYS, forget_old_events, read_feed, read_window
-from scim.adapters.tables.generation import renew_generation
+from scim.adapters.tables.feed_renewal import renew_feed
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import delete, merge, replace
 from scim.composed_stores import DIRECTORIES_TABLE
@@ -54,7 +54,7 @@ async def test_every_cursor_names_the_generation_that_the_head_has_kept_since_it
 async def test_a_cursor_of_another_generation_is_refused_although_its_number_is_there(scim: ScimClient) -> None:
     await scim.new_users(5)
     before = await places(scim.partition)
-    await renew_generation(scim.partition)
+    await renew_feed(scim.partition)
     await scim.new_users(5, "later")
 
     for place in before:
@@ -89,7 +89,7 @@ async def test_cursors_and_heads_from_before_generations_go_on_until_the_generat
     await scim.new_user("anna")
     assert [place.encoded() for place in await places(scim.partition, old)] == ["3.0", "4.0"]
     assert await check_directory(scim.partition) == []
-    await renew_generation(scim.partition)
+    await renew_feed(scim.partition)
 
     with pytest.raises(CursorExpiredError):
         await read_feed(scim.partition, old, 10)
@@ -106,7 +106,7 @@ async def test_a_cursor_of_a_feed_before_its_first_event_leads_to_all_of_them_an
     assert await forget_old_events(scim.partition, now=later) == 3
     with pytest.raises(CursorExpiredError):
         await read_feed(scim.partition, empty, 10)
-    await renew_generation(scim.partition)
+    await renew_feed(scim.partition)
     with pytest.raises(CursorExpiredError):
         await read_feed(scim.partition, empty, 10)
 
@@ -201,7 +201,7 @@ async def test_a_cursor_of_another_generation_is_a_410_at_every_list_of_events(
     cursors = [(await api.get(path, {"limit": "3"})).json["cursor"] for path in paths]
     assert [(await api.get(path, {"after": at})).status for path, at in zip(paths, cursors, strict=True)] == [200, 200]
 
-    await renew_generation(scim.partition)
+    await renew_feed(scim.partition)
     await scim.new_users(5, "later")
 
     assert [(await api.get(path, {"after": at})).status for path, at in zip(paths, cursors, strict=True)] == [410, 410]
@@ -214,7 +214,7 @@ async def test_a_directory_that_had_no_event_stands_in_the_cursor_of_its_organiz
 ) -> None:
     path = f"organizations/{scim.directory.organization_id}/events"
     cursor = (await api.get(path)).json["cursor"]
-    await renew_generation(scim.partition)
+    await renew_feed(scim.partition)
 
     assert (await api.get(path, {"after": cursor})).status == 410
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 
-from scim.adapters.tables import keys
-from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.table import Int64, RowExistsError, RowMissingError, Value, insert, merge
+from scim.adapters.tables.table import Value
 from scim.events.feed import NO_FEED_YET, CursorExpiredError, FeedCursor
 
-GENERATION, RENEWED = "generation", "renewed"
-"""Columns of a head: the generation, and when it took the place of another, absent in a feed's first one."""
+GENERATION, RENEWED, TOLD_FROM = "generation", "renewed", "told_from"
+"""Columns of a head: the generation; when it took the place of another, absent in a feed's first one; and from when on
+events tell of every creation, where there are older resources of which they do not."""
 
 
 def new_generation() -> str:
@@ -42,20 +41,3 @@ def require_generation(after: FeedCursor, generation: str, *, is_renewed: bool) 
     if after.is_start or after.generation == generation or (names_none and not is_renewed):
         return
     raise CursorExpiredError
-
-
-async def renew_generation(partition: Partition) -> str:
-    """Give a directory's feed a new generation, so that all its readers take everything anew; return it.
-
-    One storage request; two where there is no head.
-    """
-    columns = renewed_generation()
-    try:
-        await partition.commit([merge(keys.HEAD, columns)])
-    except RowMissingError:
-        empty: dict[str, Value] = {"number": Int64(0), "users": 0, "active": 0, "groups": 0}
-        try:
-            await partition.commit([insert(keys.HEAD, {**empty, **columns})])
-        except RowExistsError:
-            return await renew_generation(partition)
-    return str(columns[GENERATION])

@@ -13,6 +13,7 @@ from scim.adapters.tables.consistency.finding import one_write_a_row
 from scim.adapters.tables.consistency.inspection import inspect
 from scim.adapters.tables.consistency.recount import mend_index, recount
 from scim.adapters.tables.consistency.violation import Violation
+from scim.adapters.tables.feed_renewal import renew_feed
 from scim.adapters.tables.partition import Partition, in_parallel
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import TransactionRefusedError
@@ -28,6 +29,7 @@ _MENDED_BY_COUNTING: Final = (
     "feed_beyond_head",
     "counted_during_writes",
 )
+_MENDED_BY_RENEWING: Final = ("untold_resources",)
 _MENDED_BY_DERIVING: Final = ("wrong_member_count", "wrong_coverage", "not_derived")
 
 
@@ -82,6 +84,8 @@ async def _mend(partition: Partition, found: Examination, progress: Progress) ->
         await recount(partition, progress)
     if any(violation.kind in _MENDED_BY_DERIVING for violation in found.violations):
         await recount_derived(partition)
+    if any(violation.kind in _MENDED_BY_RENEWING for violation in found.violations):
+        await renew_feed(partition, tells_of_all=False)
 
 
 async def _mend_cases(partition: Partition, cases: Sequence[str], progress: Progress) -> None:

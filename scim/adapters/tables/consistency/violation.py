@@ -25,6 +25,7 @@ Kind = Literal[
     "wrong_coverage",
     "not_derived",
     "feed_gap",
+    "untold_resources",
     "feed_beyond_head",
     "unreadable_index",
     "unreadable_events",
