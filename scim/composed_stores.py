@@ -14,6 +14,7 @@ from scim.settings import FURTHER_ACCOUNTS, Settings
 
 if TYPE_CHECKING:
     from scim.adapters.storage_queue import RelayRequests
+    from scim.adapters.tables.audit_log import TableAuditLog
     from scim.adapters.tables.client import StorageAccount
     from scim.adapters.tables.directories import TableDirectoryStore
     from scim.adapters.tables.organization_feed import TableOrganizationFeed
@@ -181,6 +182,13 @@ class Stores:
         from scim.adapters.tables.organization_feed import TableOrganizationFeed
 
         return TableOrganizationFeed(self.account.table(DIRECTORIES_TABLE))
+
+    @cached_property
+    def audit_log(self) -> TableAuditLog:
+        """What tells who changed what."""
+        from scim.adapters.tables.audit_log import TableAuditLog
+
+        return TableAuditLog(self.account.table(DIRECTORIES_TABLE))
 
     def tables_of(self, directory: Directory) -> Sequence[Table]:
         """Return the tables in which a directory has a partition of its own, but for that of the directories."""

@@ -158,7 +158,7 @@ class Application(Stores):
         from scim.directories.api_key_service import ApiKeyService
 
         store = TableApiKeyStore(self.account.table(DIRECTORIES_TABLE))
-        return ApiKeyService(store, self.directory_store, now=self.now)
+        return ApiKeyService(store, self.directory_store, events=self.organization_feed, now=self.now)
 
     @cached_property
     def portal_access(self) -> PortalAccessService:
@@ -216,6 +216,7 @@ class Application(Stores):
             provisioning_log=self.provisioning_log_store,
             organization_events=OrganizationEventReader(self.organization_feed.read, self.feed_of),
             portal_access=self.portal_access,
+            audit_log=self.audit_log,
             public_base_url=self.settings.public_base_url,
         )
         return ManagementEndpoint(services, KeyUses(self.api_keys), self.idempotency, begin_entry=self._begin_entry)
@@ -265,7 +266,9 @@ class Application(Stores):
             self.deletion.proceed,
             MappingChanges(self.directory_store, self.partition_of, self.relay_requests.ask, self.service_time).proceed,
             self.format_upgrades.proceed_small,
+            self.api_keys.tell,
             self.organization_feed,
+            self.audit_log,
             self.provisioning_log_store,
             self.portal_access.forget_ended,
             self.activity_store,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from scim.directories.actor import Actor
+from scim.directories.change_event import ChangeEvent, organization_event
+from scim.directories.organization import Organization
 from scim.resources.core_schemas import (
     CustomAttribute,
     custom_extension_schema,
@@ -57,3 +61,13 @@ def user_document(**attributes: Any) -> dict[str, Any]:
         },
     }
     return {name: value for name, value in (document | attributes).items() if value is not None}
+
+
+def beginning(organization: Organization) -> ChangeEvent:
+    """Return the event of a new organization."""
+    return organization_event("organization.created", organization, datetime.now(UTC), Actor("operator", "tests"))
+
+
+def end(organization: Organization) -> ChangeEvent:
+    """Return the event of an organization that is deleted."""
+    return organization_event("organization.deleted", organization, datetime.now(UTC), Actor("operator", "tests"))

@@ -45,6 +45,9 @@ async def furnish(api: ApiClient, name: str, *mappings: AttributeMapping) -> Fur
     await application.provisioning_log.close()
     keys = [await application.api_keys.create(name, KEY_SCOPES, organization_id=organization) for _ in range(2)]
     links = [await api.post(f"organizations/{organization}/portal-links", {}) for _ in range(2)]
+    code = links[0].json["url"].partition("#")[2]
+    session = await application.portal_access.redeem(code)
+    assert session is not None
     (token,) = made[0].directory.tokens
     values = {
         "organization_id": organization,
@@ -60,5 +63,7 @@ async def furnish(api: ApiClient, name: str, *mappings: AttributeMapping) -> Fur
         "display_name": f"{name}-0",
         "resource": ids[0],
         "group": groups[0]["id"],
+        "actor_id": session.session_id,
+        "object_id": links[0].json["id"],
     }
     return FurnishedOrganization(values, scim, keys[1].value)

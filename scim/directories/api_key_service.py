@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from scim.directories.actor import current_actor
 from scim.directories.api_key import (
     KEY_NUMBER_LENGTH,
     ApiKey,
@@ -18,19 +20,26 @@ from scim.directories.api_key import (
     new_key,
 )
 from scim.directories.bearer_token import digest
+from scim.directories.change_event import ChangeEvent
 from scim.directories.creation import Creation
 from scim.directories.errors import InvalidValueError, KeyNotFoundError, OrganizationNotFoundError
 from scim.directories.interfaces import DirectoryStore
+from scim.directories.key_events import key_event
+from scim.directories.organization_events import OrganizationEvents, note_event
 
 CACHED_FOR = timedelta(seconds=30)
 _MAX_CACHED = 1024
+
+_log = logging.getLogger("scim.directories")
 
 
 class ApiKeyStore(Protocol):
     """Keeps API keys. Raises DirectoryStoreUnavailableError when it does not answer."""
 
-    async def add(self, key: ApiKey) -> None:
-        """Keep a new key; doing it again changes nothing.
+    async def add(self, key: ApiKey, event: ChangeEvent) -> None:
+        """Keep a new key with its event; doing it again changes nothing.
+
+        Of a key for all organizations the event is kept for good; of another until it was told.
 
         :raises KeyEndedError: When the key that makes it has ended by then: whoever looks for what an ended key made
             finds all of it.
@@ -52,8 +61,16 @@ class ApiKeyStore(Protocol):
         """Return all keys, oldest first."""
         ...
 
-    async def revoke(self, key_id: str, at: datetime) -> bool:
-        """End a key, unless it has ended; return whether there is such a key."""
+    async def revoke(self, key_id: str, at: datetime, event: ChangeEvent) -> bool:
+        """End a key with its event, kept as that of a new one; return whether it had not ended before."""
+        ...
+
+    async def untold(self) -> Sequence[ChangeEvent]:
+        """Return the events of keys of organizations that have not been told."""
+        ...
+
+    async def mark_told(self, event: ChangeEvent) -> None:
+        """Forget an event that has been told."""
         ...
 
     async def note_use(self, key_id: str, at: datetime) -> None:
@@ -77,11 +94,14 @@ class ApiKeyService:
         store: ApiKeyStore,
         directories: DirectoryStore,
         *,
+        events: OrganizationEvents,
         now: Callable[[], datetime],
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
+        """Use these stores, and tell this of the keys of organizations."""
         self._store = store
         self._directories = directories
+        self._events = events
         self._now = now
         self._random_bytes = random_bytes
         self._cached: dict[str, tuple[ApiKey | None, datetime]] = {}
@@ -127,7 +147,10 @@ class ApiKeyService:
         if organization_id is not None and await self._directories.organization(organization_id) is None:
             raise OrganizationNotFoundError(organization_id)
         if creation is None or not creation.is_repeated or not await self._store.renew(key):
-            await self._store.add(key)
+            event = key_event("api_key.created", key, now, current_actor())
+            await self._store.add(key, event)
+            note_event(event)
+            await self._tell(event)
         return NewApiKey(key, value)
 
     async def list(self, organization_id: str | None = None) -> Sequence[ApiKey]:
@@ -165,9 +188,29 @@ class ApiKeyService:
 
     async def _end(self, keys: Sequence[ApiKey]) -> Sequence[str]:
         for key in keys:
-            await self._store.revoke(key.id, self._now())
+            now = self._now()
+            event = key_event("api_key.revoked", key, now, current_actor())
+            is_new = await self._store.revoke(key.id, now, event)
             self._cached.pop(key.id, None)
+            if is_new:
+                note_event(event)
+                await self._tell(event)
         return [key.id for key in keys if key.revoked_at is None]
+
+    async def tell(self) -> None:
+        """Tell the feeds of organizations what they have not been told of their keys. One storage request for all."""
+        for event in await self._store.untold():
+            await self._tell(event)
+
+    async def _tell(self, event: ChangeEvent) -> None:
+        """Tell an organization of one of its keys; what cannot be told now, the sweep will."""
+        if not event.organization_id:
+            return
+        try:
+            await self._events.tell(event)
+            await self._store.mark_told(event)
+        except Exception:  # noqa: BLE001 - the change itself has taken place, and the sweep tells what is left
+            _log.exception("an event of API key %s was not told; the sweep repeats it", event.object_id)
 
     async def _living_descendants(self, key_id: str) -> Sequence[ApiKey]:
         return [key for key in descendants(key_id, await self._store.list()) if key.revoked_at is None]

@@ -10,6 +10,7 @@ from datetime import datetime
 from scim.directories.actor import current_actor
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.bearer_token import FINGERPRINT_TAG, TokenRecord, new_token, record_of
+from scim.directories.change_event import organization_event
 from scim.directories.directory import Directory, DirectoryReference, Provider
 from scim.directories.errors import IdUsedError
 from scim.directories.interfaces import DirectoryStore, SecretStore
@@ -70,7 +71,8 @@ class CreationService:
         begun = await self._store.organization(f"org_{creation.id}") if creation.is_repeated else None
         if begun is None:
             return await self._directories.create_organization(name, external_id, creation_id=creation.id)
-        await self._store.create_organization(begun)
+        event = organization_event("organization.created", begun, begun.created, current_actor())
+        await self._store.create_organization(begun, event)
         return begun
 
     async def create_directory(

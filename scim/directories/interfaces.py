@@ -9,6 +9,7 @@ from typing import Protocol
 
 from scim.directories.directory import Directory, DirectoryReference
 from scim.directories.organization import Organization
+from scim.directories.organization_events import OrganizationEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ class DirectoryStore(DirectoryReader, Protocol):
     answer; a write may then have been applied or not, and doing it again is safe.
     """
 
-    async def create_organization(self, organization: Organization) -> None:
+    async def create_organization(self, organization: Organization, event: OrganizationEvent) -> None:
         """Keep a new organization, and claim its external id; doing it again with the same one changes nothing.
 
         :raises OrganizationExistsError: When another organization has the external id.
@@ -186,14 +187,23 @@ class DirectoryStore(DirectoryReader, Protocol):
         """Return organizations whose id is greater than ``after``, in the order of their creation."""
         ...
 
-    async def update_organization(self, organization: Organization) -> None:
-        """Keep an organization's new name and choice; doing it again changes nothing.
+    async def update_organization(
+        self,
+        organization_id: str,
+        change: Callable[[Organization], Organization],
+        event: Callable[[Organization, Organization], OrganizationEvent],
+    ) -> Organization:
+        """Replace name and choice of an organization by ``change`` of them, and return it.
+
+        ``change`` is pure and called again when somebody else changed it meanwhile. ``event`` makes of what it was
+        before and is afterwards what is told of it; where they are equal, nothing is.
+
 
         :raises OrganizationNotFoundError: When it is gone.
         """
         ...
 
-    async def delete_organization(self, organization: Organization) -> None:
+    async def delete_organization(self, organization: Organization, event: OrganizationEvent) -> None:
         """Forget an organization and free its external id; doing it again changes nothing.
 
         :raises OrganizationNotEmptyError: When it has directories.

@@ -26,7 +26,7 @@ class OrganizationEvent(Protocol):
 
     @property
     def organization_id(self) -> str:
-        """Whose event it is."""
+        """Whose event it is; empty for what concerns the whole service."""
         ...
 
     @property
@@ -80,7 +80,7 @@ def event_json(event: OrganizationEvent, data: Mapping[str, Any]) -> dict[str, A
         "id": f"evt_{event.id}",
         "type": event.type,
         "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z",
-        "organization_id": event.organization_id,
+        "organization_id": event.organization_id or None,
         "directory_id": event.directory_id,
         "actor": event.actor.to_json(),
         "data": dict(data),

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from scim.directories.actor import current_actor
+from scim.directories.change_event import ChangeEvent, organization_event, updated_event
 from scim.directories.errors import OrganizationNotFoundError
 from scim.directories.interfaces import DirectoryStore, OrganizationPage
 from scim.directories.organization import MappingsBy, Organization
+from scim.directories.organization_events import note_event
 
 
 class OrganizationService:
@@ -30,7 +33,9 @@ class OrganizationService:
         :raises IdUsedError: When there is, or was, another organization of this id.
         """
         organization = Organization(f"org_{creation_id or self._new_id()}", name.strip(), external_id, self._now())
-        await self._store.create_organization(organization)
+        event = organization_event("organization.created", organization, organization.created, current_actor())
+        await self._store.create_organization(organization, event)
+        note_event(event)
         return organization
 
     async def get_organization(self, organization_id: str) -> Organization:
@@ -54,17 +59,24 @@ class OrganizationService:
     async def update_organization(
         self, organization: Organization, *, name: str | None = None, mappings_by: MappingsBy | None = None
     ) -> Organization:
-        """Return an organization with what is given changed. Two storage requests.
+        """Return an organization with what is given changed. Two storage requests, and one more when something differs.
 
         :raises InvalidValueError: When a value is malformed.
         :raises OrganizationNotFoundError: When it is gone.
         """
-        changed = replace(
-            organization,
-            name=organization.name if name is None else name.strip(),
-            mappings_by=mappings_by or organization.mappings_by,
-        )
-        await self._store.update_organization(changed)
+        at, by, made = self._now(), current_actor(), list[ChangeEvent]()
+
+        def change(old: Organization) -> Organization:
+            new_name = old.name if name is None else name.strip()
+            return replace(old, name=new_name, mappings_by=mappings_by or old.mappings_by)
+
+        def event(before: Organization, after: Organization) -> ChangeEvent:
+            made[:] = [updated_event(before, after, self._new_id(), at, by)]
+            return made[0]
+
+        changed = await self._store.update_organization(organization.id, change, event)
+        for each in made:
+            note_event(each)
         return changed
 
     async def delete_organization(self, organization: Organization) -> None:
@@ -72,4 +84,6 @@ class OrganizationService:
 
         :raises OrganizationNotEmptyError: When it has directories.
         """
-        await self._store.delete_organization(organization)
+        event = organization_event("organization.deleted", organization, self._now(), current_actor())
+        await self._store.delete_organization(organization, event)
+        note_event(event)

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
+from scim.directories.actor import current_actor
 from scim.directories.api_key import ApiKey
+from scim.directories.change_event import ChangeEvent, link_created, link_events
 from scim.directories.creation import Creation
 from scim.directories.errors import InvalidValueError, LinkNotFoundError, LinkUsedUpError
 from scim.directories.interfaces import DirectoryStore
 from scim.directories.organization import Organization
+from scim.directories.organization_events import OrganizationEvent, note_event
 from scim.directories.portal_access import LinkUse, PortalSession, SessionKey, new_session, random_bytes_of
 from scim.directories.portal_link import (
     DEFAULT_MAX_USES,
@@ -31,8 +34,8 @@ from scim.directories.session_uses import SessionUses, SessionUseStore
 class PortalAccessStore(SessionUseStore, Protocol):
     """Keeps links and sessions. Every method raises DirectoryStoreUnavailableError when it does not answer."""
 
-    async def add_link(self, link: PortalLink) -> None:
-        """Keep a new link; doing it again changes nothing.
+    async def add_link(self, link: PortalLink, event: OrganizationEvent) -> None:
+        """Keep a new link with its event; doing it again changes nothing.
 
         :raises OrganizationNotFoundError: When its organization does not exist.
         """
@@ -51,9 +54,15 @@ class PortalAccessStore(SessionUseStore, Protocol):
         ...
 
     async def update_link(
-        self, organization_id: str, link_id: str, change: Callable[[LinkUse], LinkUse]
+        self,
+        organization_id: str,
+        link_id: str,
+        change: Callable[[LinkUse], LinkUse],
+        events: Callable[[LinkUse, LinkUse], Sequence[OrganizationEvent]],
     ) -> LinkUse | None:
         """Replace a link and its sessions by ``change`` of them, in one transaction; return them, or None.
+
+        ``events`` makes of what they were before and are afterwards what is told of it, in the same transaction.
 
         ``change`` is pure and called again when somebody else changed them meanwhile.
         """
@@ -134,7 +143,9 @@ class PortalAccessService:
         if creation is not None:
             await self._revoke_earlier(organization_id, creation)
             link = replace(link, creation_id=creation.id)
-        await self._store.add_link(link)
+        event = link_created(link, current_actor())
+        await self._store.add_link(link, event)
+        note_event(event)
         return NewPortalLink(link, code)
 
     async def link_uses(self, organization_id: str) -> Sequence[LinkUse]:
@@ -160,7 +171,7 @@ class PortalAccessService:
         :raises LinkNotFoundError: When the organization has no such link.
         """
         now = self._now()
-        if await self._store.update_link(organization_id, link_id, lambda use: use.revoked(now)) is None:
+        if await self._update(organization_id, link_id, lambda use: use.revoked(now)) is None:
             raise LinkNotFoundError(link_id)
 
     async def _revoke_earlier(self, organization_id: str, creation: Creation) -> None:
@@ -173,7 +184,7 @@ class PortalAccessService:
     async def redeem(self, text: str, *, attempt: str = "", browser: str | None = None) -> SessionKey | None:
         """Return the key of a new session for a code or a whole link, or None where it opens nothing.
 
-        A code with a wrong checksum costs no storage request; others cost three.
+        A code with a wrong checksum costs no storage request; others cost three, with a new session four.
 
         :param attempt: Of :func:`new_attempt`; while its session is open, the same attempt gives the same key again and
             counts once, so that whoever lost an answer sends the form again.
@@ -194,7 +205,7 @@ class PortalAccessService:
                 made.append(self._begun(use, organization, code, attempt, browser))
             return use.with_session(made[0][1], now)
 
-        use = await self._store.update_link(organization.id, link_id_of(code), with_session)
+        use = await self._update(organization.id, link_id_of(code), with_session)
         if use is None or not made or not use.link.is_valid(now):
             return None
         if use.session(made[0][1].id) is None:
@@ -233,7 +244,7 @@ class PortalAccessService:
 
         :raises LinkNotFoundError: When the organization has no such link.
         """
-        use = await self._store.update_link(organization_id, link_id, lambda old: old.without_session(session_id))
+        use = await self._update(organization_id, link_id, lambda old: old.without_session(session_id))
         if use is None:
             raise LinkNotFoundError(link_id)
 
@@ -246,6 +257,18 @@ class PortalAccessService:
         for use in await self._store.link_uses(organization_id):
             if use.link.is_forgotten(now):
                 await self._store.forget_link(use)
+
+    async def _update(self, organization_id: str, link_id: str, change: Callable[[LinkUse], LinkUse]) -> LinkUse | None:
+        now, made = self._now(), list[ChangeEvent]()
+
+        def events(before: LinkUse, after: LinkUse) -> Sequence[ChangeEvent]:
+            made[:] = link_events(before, after, now, current_actor)
+            return made
+
+        use = await self._store.update_link(organization_id, link_id, change, events)
+        for event in made:
+            note_event(event)
+        return use
 
     async def _require_directory(self, organization_id: str, directory_id: str) -> None:
         directory = await self._directories.directory(directory_id)

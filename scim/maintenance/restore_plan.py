@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from scim.adapters.tables.directory_rows import LIST_PARTITION, is_there
-from scim.adapters.tables.organizations import ORGANIZATION
 from scim.adapters.tables.table import Row
+from scim.adapters.tables.told_events import ORGANIZATION
 from scim.composed_stores import DIRECTORIES_TABLE
 from scim.composition import Application
 from scim.directories.directory import is_directory_id

@@ -26,12 +26,18 @@ class EventData(Answer):
         default_factory=dict, description="Of changed mappings: the revision, and names that were added, and so on."
     )
     token: dict[str, Any] = Field(default_factory=dict, description="Of a token: version, last four characters.")
+    organization: dict[str, Any] = Field(default_factory=dict, description="Of an organization: as it is read.")
+    portal_link: dict[str, Any] = Field(default_factory=dict, description="Of a link to the portal: id, expiry.")
+    api_key: dict[str, Any] = Field(default_factory=dict, description="Of an API key: id, name, last four characters.")
+
+
+ActorType = Literal["api_key", "portal_session", "operator", "provider", "service"]
 
 
 class ActorAnswer(Answer):
     """Who made a change."""
 
-    type: Literal["api_key", "portal_session", "operator", "provider", "service"]
+    type: ActorType
     id: str = Field(description="Of the key or the session; of an operator the tool; of the service what it does.")
     label: str | None = Field(description="A key's name, or whom a link says it is for.")
     link_id: str | None = Field(description="Of a session: the link to the portal that it was made with.")
@@ -43,8 +49,8 @@ class EventAnswer(Answer):
     id: str = Field(description="Unique: use it to recognise an event that was handled before.")
     type: str
     timestamp: str
-    organization_id: str
-    directory_id: str
+    organization_id: str | None = Field(description="Null for what concerns the whole service.")
+    directory_id: str | None = Field(description="Null where it is about no directory.")
     actor: ActorAnswer | None = Field(
         None, description="Who made the change; absent where a user or group was changed by its identity provider."
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from scim.directories.api_key import ApiKey, KeyScope
 from scim.directories.api_key_service import ApiKeyService
+from scim.directories.audit_log import AuditLog
 from scim.directories.creation import Creation, CreationService
 from scim.directories.deletion import DirectoryDeletion
 from scim.directories.directory import Directory
@@ -46,6 +47,7 @@ class Services:
     feed_of: DirectoryFeed
     organization_events: OrganizationEventReader
     portal_access: PortalAccessService
+    audit_log: AuditLog
     public_base_url: str = ""
 
 

@@ -127,7 +127,7 @@ OPERATIONS = (
         "write",
         "Make a link to the administrator's portal, shown once",
         create_portal_link,
-        "2; for one directory 3",
+        "3; for one directory 4",
         NewPortalLinkAnswer,
         body=NewPortalLink,
         status=201,
@@ -161,7 +161,7 @@ OPERATIONS = (
         "write",
         "Revoke a link and the sessions made with it",
         revoke_portal_link,
-        "3",
+        "4",
         status=204,
     ),
 )

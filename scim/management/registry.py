@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from scim.management import (
+    audit_log,
     directories,
     events,
     groups,
@@ -37,6 +38,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *provisioning_log.OPERATIONS,
     *portal_links.OPERATIONS,
     *keys.OPERATIONS,
+    *audit_log.OPERATIONS,
 )
 
 

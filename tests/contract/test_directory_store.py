@@ -17,12 +17,14 @@ from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.adapters.tables.table import Table, Value, delete, insert, merge
 from scim.adapters.tables.token_rows import TableTokenUses
 from scim.directories.activity import LastTimes, Load, Seen
+from scim.directories.actor import Actor
 from scim.directories.attribute_mapping import (
     MAX_DESCRIPTION_LENGTH,
     MAX_NAME_LENGTH,
     AttributeMapping,
 )
 from scim.directories.bearer_token import TokenRecord
+from scim.directories.change_event import ChangeEvent, updated_event
 from scim.directories.directory import MAX_MAPPINGS, Directory, DirectoryReference, secret_name_of
 from scim.directories.errors import (
     DirectoryBusyError,
@@ -39,6 +41,7 @@ from scim.directories.organization import Organization
 from scim.directories.service import DirectoryService
 from scim.resources import attempts
 from scim.resources.storage_scope import storage_scope
+from tests.builders import beginning, end
 from tests.fakes.memory_secrets import MemorySecretStore
 from tests.fakes.memory_table import MemoryTable
 from tests.faults import FaultyTransport, answer, anything, drop_after_commit, empty_page, queries
@@ -55,8 +58,12 @@ def _store(table: Table) -> DirectoryStore:
 @pytest.fixture(name="organization")
 async def _organization(store: DirectoryStore) -> Organization:
     organization = new_organization()
-    await store.create_organization(organization)
+    await create(store, organization)
     return organization
+
+
+async def create(store: DirectoryStore, organization: Organization) -> None:
+    await store.create_organization(organization, beginning(organization))
 
 
 def new_organization(external_id: str | None = None) -> Organization:
@@ -88,7 +95,7 @@ async def listed(store: DirectoryStore) -> dict[str, DirectoryReference]:
 @pytest.mark.parametrize("external_id", [None, "acme/№ 1?#\\"])
 async def test_an_organization_comes_back_as_it_was_kept(store: DirectoryStore, external_id: str | None) -> None:
     organization = new_organization(external_id and external_id + uuid4().hex)
-    await store.create_organization(organization)
+    await create(store, organization)
     assert await store.organization(organization.id) == organization
     if organization.external_id is not None:
         assert await store.organization_by_external_id(organization.external_id) == organization
@@ -115,7 +122,7 @@ async def test_what_has_not_the_form_of_an_id_costs_no_request(
 
 async def test_external_ids_are_told_apart_by_letter_case_and_by_form(store: DirectoryStore) -> None:
     unique = uuid4().hex
-    await store.create_organization(new_organization(f"caf\N{LATIN SMALL LETTER E WITH ACUTE}{unique}"))
+    await create(store, new_organization(f"caf\N{LATIN SMALL LETTER E WITH ACUTE}{unique}"))
     assert await store.organization_by_external_id(f"CAF\N{LATIN CAPITAL LETTER E WITH ACUTE}{unique}") is None
     assert await store.organization_by_external_id(f"cafe\N{COMBINING ACUTE ACCENT}{unique}") is None
 
@@ -123,7 +130,7 @@ async def test_external_ids_are_told_apart_by_letter_case_and_by_form(store: Dir
 async def test_of_many_at_once_one_gets_an_external_id(store: DirectoryStore) -> None:
     external_id = uuid4().hex
     organizations = [new_organization(external_id) for _ in range(8)]
-    results = await asyncio.gather(*map(store.create_organization, organizations), return_exceptions=True)
+    results = await asyncio.gather(*(create(store, each) for each in organizations), return_exceptions=True)
     winners = [one for one, result in zip(organizations, results, strict=True) if result is None]
     errors = [result for result in results if result is not None]
     assert len(winners) == 1
@@ -223,7 +230,7 @@ async def test_a_link_is_made_once(store: DirectoryStore, organization: Organiza
 async def test_the_lists_continue_over_short_and_empty_pages() -> None:
     store = TableDirectoryStore(MemoryTable(page_size=2, empty_pages=2))
     organization = new_organization()
-    await store.create_organization(organization)
+    await create(store, organization)
     directories = [new_directory(organization) for _ in range(5)]
     for directory in directories:
         await store.create_directory(directory)
@@ -341,7 +348,7 @@ async def test_the_id_of_a_directory_of_another_organization_is_refused_and_noth
 ) -> None:
     directory, other = new_directory(organization), new_organization()
     await store.create_directory(directory)
-    await store.create_organization(other)
+    await create(store, other)
     before = await rows_of(table, directory.id, organization.id, other.id)
 
     with pytest.raises(IdUsedError):
@@ -355,7 +362,7 @@ async def test_the_id_of_a_deleted_directory_is_refused_to_everybody_and_nothing
 ) -> None:
     directory, other = new_directory(organization), new_organization()
     await store.create_directory(directory)
-    await store.create_organization(other)
+    await create(store, other)
     await store.forget_directory(directory)
     await store.forget_directory(directory)
     before = await rows_of(table, directory.id, organization.id, other.id)
@@ -366,7 +373,7 @@ async def test_the_id_of_a_deleted_directory_is_refused_to_everybody_and_nothing
             await store.create_directory(replace(directory, organization_id=claimed.id))
 
     assert await rows_of(table, directory.id, organization.id, other.id) == before
-    await store.delete_organization(organization)
+    await store.delete_organization(organization, end(organization))
 
 
 async def test_a_deleted_directory_is_gone_for_every_reader(
@@ -405,18 +412,18 @@ async def test_a_deletion_that_a_crash_ended_before_its_last_row_is_repeated(
 
 async def test_the_id_of_an_organization_is_given_once(store: DirectoryStore, table: Table) -> None:
     organization = new_organization(uuid4().hex)
-    await store.create_organization(organization)
+    await create(store, organization)
     another = replace(organization, external_id=uuid4().hex, created=NOW + timedelta(seconds=1))
     before = await rows_of(table, organization.id)
 
     with pytest.raises(IdUsedError):
-        await store.create_organization(another)
+        await create(store, another)
     assert await rows_of(table, organization.id) == before
-    await store.create_organization(organization)
-    await store.delete_organization(organization)
+    await create(store, organization)
+    await store.delete_organization(organization, end(organization))
     for claimed in (organization, another):
         with pytest.raises(IdUsedError):
-            await store.create_organization(claimed)
+            await create(store, claimed)
 
     assert await store.organization(organization.id) is None
     assert await store.organization_by_external_id(str(another.external_id)) is None
@@ -459,7 +466,7 @@ async def test_an_entry_that_names_no_directory_is_left_out_and_keeps_no_organiz
     await table.commit("organizations", [insert(unnameable, {**entry, "creating": True})])
 
     assert unnameable.removeprefix("d|") not in await listed(store)
-    await store.delete_organization(organization)
+    await store.delete_organization(organization, end(organization))
 
     assert await store.organization(organization.id) is None
     await table.commit("organizations", [delete(unnameable)])
@@ -501,7 +508,7 @@ async def test_an_outage_of_storage_is_an_outage_of_the_store(
     directory = new_directory(organization)
     reference = await store.create_directory(directory)
     calls: list[Callable[[], Awaitable[object]]] = [
-        lambda: store.create_organization(new_organization()),
+        lambda: create(store, new_organization()),
         lambda: store.organization(organization.id),
         lambda: store.organization_by_external_id("x"),
         lambda: store.directory(directory.id),
@@ -523,7 +530,7 @@ async def test_an_outage_of_storage_is_an_outage_of_the_store(
 async def test_organizations_are_listed_page_by_page(store: DirectoryStore) -> None:
     made = [new_organization() for _ in range(3)]
     for each in made:
-        await store.create_organization(each)
+        await create(store, each)
 
     expected = sorted(each.id for each in made)
     after = f"{expected[0][:-1]}/"
@@ -552,17 +559,22 @@ async def test_directories_of_an_organization_are_listed_page_by_page(
     assert (await store.directory_page("nobody", "", 2)).directories == []
 
 
+def renaming(before: Organization, after: Organization) -> ChangeEvent:
+    return updated_event(before, after, uuid4().hex, NOW, Actor("operator", "tests"))
+
+
 async def test_a_new_name_is_in_the_organization_and_in_the_list(
     store: DirectoryStore, organization: Organization
 ) -> None:
     renamed = replace(organization, name="Contoso", mappings_by="application")
-    await store.update_organization(renamed)
+
+    changed = await store.update_organization(organization.id, lambda _: renamed, renaming)
 
     listed = await store.list_organizations(f"{organization.id[:-1]}/", 100)
-    assert await store.organization(organization.id) == renamed
+    assert changed == await store.organization(organization.id) == renamed
     assert renamed in listed.organizations
     with pytest.raises(OrganizationNotFoundError):
-        await store.update_organization(new_organization())
+        await store.update_organization(new_organization().id, lambda old: old, renaming)
 
 
 async def test_an_organization_without_directories_is_deleted_and_its_external_id_is_free(
@@ -570,14 +582,14 @@ async def test_an_organization_without_directories_is_deleted_and_its_external_i
 ) -> None:
     external_id = uuid4().hex
     organization = new_organization(external_id)
-    await store.create_organization(organization)
+    await create(store, organization)
 
-    await store.delete_organization(organization)
-    await store.delete_organization(organization)
+    await store.delete_organization(organization, end(organization))
+    await store.delete_organization(organization, end(organization))
 
     assert await store.organization(organization.id) is None
     assert await store.organization_by_external_id(external_id) is None
-    await store.create_organization(new_organization(external_id))
+    await create(store, new_organization(external_id))
     with pytest.raises(OrganizationNotFoundError):
         await store.create_directory(new_directory(organization))
 
@@ -586,7 +598,7 @@ async def test_an_organization_with_a_directory_is_kept(store: DirectoryStore, o
     await store.create_directory(new_directory(organization))
 
     with pytest.raises(OrganizationNotEmptyError):
-        await store.delete_organization(organization)
+        await store.delete_organization(organization, end(organization))
 
     assert await store.organization(organization.id) == organization
 
@@ -594,9 +606,9 @@ async def test_an_organization_with_a_directory_is_kept(store: DirectoryStore, o
 async def test_of_a_deletion_and_a_creation_at_once_one_succeeds(store: DirectoryStore) -> None:
     for _ in range(5):
         organization = new_organization()
-        await store.create_organization(organization)
+        await create(store, organization)
         results = await asyncio.gather(
-            store.delete_organization(organization),
+            store.delete_organization(organization, end(organization)),
             store.create_directory(new_directory(organization)),
             return_exceptions=True,
         )

@@ -18,7 +18,7 @@ from scim.events.feed import FeedCursor
 from scim.resources.schema import USER_URN
 from tests.api import ApiClient
 from tests.portal import Browser
-from tests.service import EXTENSION_URN, ScimClient, Service
+from tests.service import EXTENSION_URN, ScimClient, Service, pass_in_storage
 
 TAG = {"name": "tag", "path": f"{EXTENSION_URN}:tag"}
 NOBODY = {"label": None, "link_id": None}
@@ -164,9 +164,8 @@ async def test_expiry_and_its_warning_are_the_services(scim: ScimClient) -> None
 async def test_a_directory_is_deleted_by_who_began_it_whoever_ends_it(api: ApiClient) -> None:
     organization = await api.new_organization()
     one = await api.new_directory(organization)
-    api.application.deletion._now = lambda: datetime.now(UTC) - QUIET - timedelta(minutes=5)
     await api.delete(f"directories/{one['id']}")
-    api.application.deletion._now = lambda: datetime.now(UTC)
+    pass_in_storage(api.application, QUIET)
 
     await api.application.background.sweep()
 

@@ -24,11 +24,11 @@ async def test_an_organization_is_created_found_renamed_and_deleted(api: ApiClie
     assert (found.json["data"], found.storage_requests) == ([created.json], 2)
 
     renamed = await api.patch(one, {"name": "Fabrikam"})
-    assert (renamed.json, renamed.storage_requests) == ({**created.json, "name": "Fabrikam"}, 3)
+    assert (renamed.json, renamed.storage_requests) == ({**created.json, "name": "Fabrikam"}, 4)
     assert (await api.get(one)).json == renamed.json
 
     deleted = await api.delete(one)
-    assert (deleted.status, deleted.json, deleted.storage_requests) == (204, None, 6)
+    assert (deleted.status, deleted.json, deleted.storage_requests) == (204, None, 7)
     assert (await api.get(one)).status == 404
     assert (await api.get("organizations", {"external_id": external_id})).json["data"] == []
 

@@ -57,6 +57,7 @@ async def told(scim: ScimClient) -> dict[str, Event]:
     with acting(Actor("api_key", "key_0c3a91e7d2b84f65", "Backend")):
         await application.directories.create_directory(one.organization_id, name="Entra", provider="entra_id")
         await change_directory(application, one.id)
+        await change_organization(application, one.organization_id)
     adopted = await application.secret_store.set(one.secret_name, "x" * 40, {})
     with acting(VAULT_OPERATOR):
         await application.tokens.adopt(one.id)
@@ -67,6 +68,18 @@ async def told(scim: ScimClient) -> dict[str, Event]:
     await application.deletion.proceed(await application.directories.get_directory(one.id))
     page = await application.organization_feed.read(one.organization_id, FeedCursor(), 100)
     return {event["type"]: event for _, event in page.events}
+
+
+async def change_organization(application: Application, organization_id: str) -> None:
+    directories, access, keys = application.directories, application.portal_access, application.api_keys
+    await directories.update_organization(await directories.get_organization(organization_id), name="Contoso Ltd.")
+    made = await access.create_link(organization_id, label="for anna@contoso.com")
+    with acting():
+        await access.redeem(made.code)
+    await access.revoke_link(organization_id, made.link.id)
+    expiry = datetime.now(UTC) + timedelta(days=90)
+    key = await keys.create("Reporting", ["read"], organization_id=organization_id, expires_at=expiry)
+    await keys.revoke(key.key.id)
 
 
 async def change_directory(application: Application, directory_id: str) -> None:
@@ -104,5 +117,6 @@ def plain(event: Event) -> Event:
     text = re.sub(r'"(version|last_four)": "[^"]+"', r'"\1": ""', json.dumps(event))
     text = re.sub(r'"expires_at": "[^"]+"', '"expires_at": ""', text)
     text = re.sub(r"(evt|org|dir|usr|grp)_[0-9a-f]{32}", numbered, text)
+    text = re.sub(r"(lnk|ses|key)_[0-9a-f]{16}", numbered, text)
     plain_event: Event = json.loads(TIME.sub("now", text))
     return plain_event

@@ -41,6 +41,8 @@ APP = runpy.run_path(str(PROJECT / "function_app.py"))["app"]
 ROUTES = sorted(function.route for function in read_functions(APP, {"DataStorage": ""}).http)
 SCIM_ROUTES = [route for route in ROUTES if route.startswith("scim/v2/{directory_id}")]
 EXTENSION = "urn:ietf:params:scim:schemas:extension:Foreign:2.0:User"
+OF_THE_SERVICE = {"list_audit_log"}
+"""Operations that a key of one organization is refused: what they tell is nobody's alone."""
 NOT_OURS = {"rotation_id"}
 """Ids that a caller makes up: they name nothing of anybody."""
 
@@ -86,6 +88,8 @@ UNKNOWN = {
     "display_name": "nobody",
     "resource": f"usr_{'0' * 32}",
     "group": f"grp_{'0' * 32}",
+    "actor_id": f"ses_{'0' * 16}",
+    "object_id": f"lnk_{'0' * 16}",
 }
 """Ids and values that nobody has. What is not named here is not tried, and makes a test fail."""
 
@@ -184,9 +188,9 @@ async def test_a_foreign_id_in_a_body_or_filter_is_answered_like_one_that_nobody
 
 
 def takes_text(described: Mapping[str, Any]) -> bool:
-    """Tell whether a filter takes a text that is no time."""
+    """Tell whether a filter takes a text that is no time, and none of a few words."""
     forms: Sequence[Mapping[str, Any]] = described.get("anyOf", [described])
-    return any(each.get("type") == "string" and "format" not in each for each in forms)
+    return any(each.get("type") == "string" and not {"format", "enum", "const"} & each.keys() for each in forms)
 
 
 def minimal(operation: Operation) -> dict[str, Any]:
@@ -197,7 +201,7 @@ def minimal(operation: Operation) -> dict[str, Any]:
     return {name: values[name] for name, field in model.model_fields.items() if field.is_required()}
 
 
-@of(lambda each: issubclass(each.query, ListQuery))
+@of(lambda each: issubclass(each.query, ListQuery) and each.id not in OF_THE_SERVICE)
 async def test_a_foreign_cursor_is_answered_like_one_that_was_made_up(world: World, operation: Operation) -> None:
     foreign, own = (operation.path.format(**each.values) for each in (world.foreign, world.own))
     given = await world.everything.get(foreign, {"limit": "1"})
@@ -216,8 +220,10 @@ async def test_a_foreign_cursor_is_answered_like_one_that_was_made_up(world: Wor
 
 @of(lambda each: not names_in(each.path))
 async def test_lists_of_all_organizations_show_a_limited_key_its_own(world: World, operation: Operation) -> None:
-    if operation.method != "GET":
-        refused = await world.limited.send(operation.method, operation.path, minimal(operation))
+    if operation.method != "GET" or operation.id in OF_THE_SERVICE:
+        refused = await world.limited.send(
+            operation.method, operation.path, minimal(operation) if operation.body else None
+        )
         assert refused.status == 403
         return
     shown = await world.limited.all_pages(operation.path, 1)

@@ -37,7 +37,7 @@ async def test_a_link_is_made_listed_used_and_revoked_and_takes_its_sessions_wit
     organization = await api.new_organization()
     links = f"organizations/{organization}/portal-links"
     made = await api.post(links, {"max_uses": 2})
-    assert (made.status, made.storage_requests) == (201, 2)
+    assert (made.status, made.storage_requests) == (201, 3)
     base, _, code = made.json["url"].partition("#")
     assert base == "https://scim.example.com/portal/open"
     expiry = datetime.fromisoformat(made.json["expires_at"]) - datetime.fromisoformat(made.json["created_at"])
@@ -45,7 +45,7 @@ async def test_a_link_is_made_listed_used_and_revoked_and_takes_its_sessions_wit
 
     first, second = visitor(api), visitor(api)
     opened = await first.open(code)
-    assert (opened.status, opened.storage_requests, opened.headers["Location"]) == (303, 3, "/portal")
+    assert (opened.status, opened.storage_requests, opened.headers["Location"]) == (303, 4, "/portal")
     await second.open(made.json["url"])
     assert first.cookie != second.cookie
     assert (await first.get("")).status == (await second.get("")).status == 200
@@ -55,7 +55,7 @@ async def test_a_link_is_made_listed_used_and_revoked_and_takes_its_sessions_wit
 
     revoked = await api.delete(f"{links}/{made.json['id']}")
 
-    assert (revoked.status, revoked.storage_requests) == (204, 3)
+    assert (revoked.status, revoked.storage_requests) == (204, 4)
     assert (await first.get("")).status == (await second.get("")).status == 401
     assert (await visitor(api).open(code)).status == 403
     assert (await api.get(links)).json["data"][0]["open_sessions"] == 0
@@ -224,7 +224,7 @@ async def test_of_many_sessions_of_a_link_the_oldest_end_and_revoking_is_one_tra
     before = service.meter()
     await access.revoke_link(organization.id, made.link.id)
 
-    assert service.meter() - before == 2
+    assert service.meter() - before == 3
     assert all([await access.recognise(key) is None for key in keys])
 
 

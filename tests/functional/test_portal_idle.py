@@ -276,7 +276,7 @@ async def test_a_session_stored_before_there_was_a_limit_is_taken_and_has_it_fro
     browser: Browser,
 ) -> None:
     rows = rows_of(browser)._partitions[browser.organization_id]
-    (key,) = [each for each in rows if each.count("|") == 2]
+    (key,) = [each for each in rows if each.startswith("p|") and each.count("|") == 2]
     values = {name: value for name, value in rows[key].values.items() if name != "last_used"}
     rows[key] = replace(rows[key], values=values)
     at(browser, 120)

@@ -123,6 +123,7 @@ async def test_from_the_first_organization_to_the_last_row(api: ApiClient) -> No
     assert await api.application.secret_store.list_versions(scim.directory.secret_name) == []
     assert mentions(account, created["id"]) == {
         f"{DIRECTORIES_TABLE} org_ f",
+        f"{DIRECTORIES_TABLE} org_ a",  # who did it
         f"{DIRECTORIES_TABLE} dir_ directory",  # that the id was used
     }
     rest = await api.get(f"organizations/{organization}/events", {"after": feed.json["cursor"]})

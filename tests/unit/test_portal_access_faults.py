@@ -15,6 +15,7 @@ from scim.directories.organization import Organization
 from scim.directories.portal_access import LinkUse, SessionKey
 from scim.directories.portal_access_service import NewPortalLink, PortalAccessService
 from scim.directories.portal_link import code_in, new_code
+from tests.builders import beginning, end
 from tests.fakes.memory_table import MemoryTable, fail_at
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -36,7 +37,7 @@ class World:
 
     async def open(self) -> NewPortalLink:
         """Make the organization and a link to it."""
-        await TableDirectoryStore(self.table).create_organization(ORGANIZATION)
+        await TableDirectoryStore(self.table).create_organization(ORGANIZATION, beginning(ORGANIZATION))
         return await self.access.create_link(ORGANIZATION.id, max_uses=3)
 
     async def uses(self) -> list[LinkUse]:
@@ -110,7 +111,7 @@ async def test_a_link_of_a_deleted_organization_opens_nothing_and_leaves_no_row(
     link = await world.open()
     key = await world.access.redeem(link.code)
 
-    await TableDirectoryStore(world.table).delete_organization(ORGANIZATION)
+    await TableDirectoryStore(world.table).delete_organization(ORGANIZATION, end(ORGANIZATION))
 
     assert await world.access.recognise(key) is None
     assert await world.access.redeem(link.code) is None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from scim.adapters.tables.directory_races import outages
+from scim.adapters.tables.directory_races import outages, read_rows
 from scim.adapters.tables.table import (
     Row,
     RowChangedError,
@@ -18,11 +19,15 @@ from scim.adapters.tables.table import (
     insert,
     merge,
 )
+from scim.adapters.tables.told_events import KEYS_PARTITION, audit_insert
 from scim.directories.api_key import KEY_SCOPES, ApiKey, KeyScope, is_key_id
+from scim.directories.change_event import ChangeEvent
 from scim.directories.errors import DirectoryStoreUnavailableError, KeyEndedError
 from scim.resources.attempts import Attempts
 
-PARTITION = "keys"
+PARTITION = KEYS_PARTITION
+_UNTOLD: Mapping[str, str] = {"api_key.created": "untold_created", "api_key.revoked": "untold_revoked"}
+"""Where a key's row keeps an event until its organization has been told: a property for each, so that none is lost."""
 
 
 class TableApiKeyStore:
@@ -31,10 +36,11 @@ class TableApiKeyStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def add(self, key: ApiKey) -> None:
-        """Keep a new key; doing it again changes nothing. One storage request; two when a key makes it."""
+    async def add(self, key: ApiKey, event: ChangeEvent) -> None:
+        """Keep a new key with its event, unless it is there. One storage request; two when a key makes it."""
+        waiting, kept = _kept(event)
         try:
-            await self._commit_for_maker(key, insert(f"k|{key.id}", _values(key)))
+            await self._commit_for_maker(key, insert(f"k|{key.id}", {**_values(key), **waiting}), *kept)
         except RowExistsError:
             return  # ids are never used twice: the answer of an earlier attempt was lost
 
@@ -47,10 +53,10 @@ class TableApiKeyStore:
             return False
         return True
 
-    async def _commit_for_maker(self, key: ApiKey, write: Write) -> None:
+    async def _commit_for_maker(self, key: ApiKey, *made: Write) -> None:
         """Commit what makes a key, in a transaction that fails when the key that makes it ends meanwhile."""
         async for _ in Attempts():
-            writes = [*await self._guard(key), write]
+            writes = [*await self._guard(key), *made]
             with outages():
                 try:
                     await self._table.commit(PARTITION, writes)
@@ -89,12 +95,32 @@ class TableApiKeyStore:
             if continuation is None:
                 return sorted(keys, key=lambda key: (key.created, key.id))
 
-    async def revoke(self, key_id: str, at: datetime) -> bool:
-        """End a key, unless it has ended; return whether there is such a key."""
-        key = await self.get(key_id)
-        if key is None or key.revoked_at is not None:
-            return key is not None
-        return await self._merge(key_id, {"revoked_at": at.isoformat()})
+    async def revoke(self, key_id: str, at: datetime, event: ChangeEvent) -> bool:
+        """End a key with its event; return whether it had not ended before. Two storage requests without a race."""
+        waiting, kept = _kept(event)
+        values: Mapping[str, Value] = {"revoked_at": at.isoformat(), **waiting}
+        async for _ in Attempts():
+            with outages():
+                row = await self._table.read(PARTITION, f"k|{key_id}")
+                if row is None or _key(row).revoked_at is not None:
+                    return False
+                try:
+                    await self._table.commit(PARTITION, [merge(row.key, values, row.etag), *kept])
+                except (RowChangedError, RowMissingError, RowExistsError):
+                    continue
+            return True
+        raise DirectoryStoreUnavailableError("the API key is being changed by many at once", retry_after=1)
+
+    async def untold(self) -> Sequence[ChangeEvent]:
+        """Return the events of keys of organizations that have not been told. One storage request for each 1000."""
+        with outages():
+            rows = await read_rows(self._table, PARTITION, ("k|", "k}"))
+        texts = [str(row.values[name]) for row in rows for name in _UNTOLD.values() if row.values.get(name)]
+        return [ChangeEvent.from_json(json.loads(text)) for text in texts]
+
+    async def mark_told(self, event: ChangeEvent) -> None:
+        """Forget an event that has been told. One storage request."""
+        await self._merge(event.object_id, {_UNTOLD[event.type]: ""})
 
     async def note_use(self, key_id: str, at: datetime) -> None:
         """Remember when a key was used last, to the minute."""
@@ -109,6 +135,13 @@ class TableApiKeyStore:
             except RowChangedError:  # two unconditional merges met
                 await self._table.commit(PARTITION, [merge(f"k|{key_id}", values)])
         return True
+
+
+def _kept(event: ChangeEvent) -> tuple[Mapping[str, Value], Sequence[Write]]:
+    """Return how an event is kept: in the key's row until it was told, or in the audit log in a row of its own."""
+    if event.organization_id:
+        return {_UNTOLD[event.type]: json.dumps(event.to_json())}, []
+    return {}, [audit_insert(event)]
 
 
 def _values(key: ApiKey) -> dict[str, Value]:

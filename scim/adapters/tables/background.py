@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from datetime import datetime
 
+from scim.adapters.tables.audit_log import OF_SERVICE, TableAuditLog
 from scim.adapters.tables.derivation import derive
 from scim.adapters.tables.derived_rows import forget_old_history
 from scim.adapters.tables.feed import forget_old_events
@@ -20,6 +21,7 @@ from scim.adapters.tables.rounds import Limits, Places, Round, Steps
 from scim.adapters.tables.unfinished import finish_operations
 from scim.directories.activity import LOADS_KEPT, ActivityStore
 from scim.directories.actor import RELAY, RETENTION, SWEEP, acting
+from scim.directories.audit_log import retention_limit as audit_limit
 from scim.directories.directory import Directory, DirectoryReference
 from scim.directories.errors import DirectoryStoreUnavailableError, SecretStoreUnavailableError
 from scim.directories.interfaces import DirectoryStore
@@ -61,7 +63,10 @@ class BackgroundWork:
     """Goes on with bringing changed mappings to users."""
     proceed_with_upgrade: Callable[[Directory], Awaitable[None]]
     """Goes on with bringing rows to the newest format, where that is little work."""
+    tell_of_keys: Callable[[], Awaitable[None]]
+    """Tells the organizations' feeds what they have not been told of API keys."""
     organization_feed: TableOrganizationFeed
+    audit_log: TableAuditLog
     provisioning_log: ProvisioningLogStore
     forget_links: Callable[[str, datetime], Awaitable[None]]
     """Removes the links to the portal of an organization that ended long before a time."""
@@ -113,6 +118,7 @@ class BackgroundWork:
             return await self._sweep_directory(references[directory_id], signals)
 
         with acting(SWEEP):
+            await self._tell_of_keys()
             result = await Round("sweep", self.sweep_limits, self.places).go(_by_account(references), sweep)
         signals.directories, signals.failures = result.tried, result.failed
         signals.timeouts, signals.not_reached = result.timed_out, result.not_reached
@@ -132,6 +138,7 @@ class BackgroundWork:
             await directories.go(_by_account(references), lambda name: self._forget_in_directory(name, now)),
             await organizations.go({"": names}, lambda name: self._forget_in_organization(name, now)),
         )
+        await self._forget_service_log(now)
         left = sum(result.not_reached for result in results)
         if left:
             _log.warning("retention did not come to %d directories and organizations; it begins with them", left)
@@ -203,7 +210,18 @@ class BackgroundWork:
         steps = Steps("retention", name)
         await steps.take("its events", self.organization_feed.forget_old(name, now=now))
         await steps.take("its links", self.forget_links(name, now))
+        await steps.take("its audit log", self.audit_log.forget(name, audit_limit(now)))
         return steps.have_succeeded
+
+    async def _forget_service_log(self, now: datetime) -> None:
+        for partition in OF_SERVICE:
+            with storage_scope(_SECONDS_PER_LOOK):
+                steps = Steps("retention", partition)
+                await steps.take("the service's audit log", self.audit_log.forget(partition, audit_limit(now)))
+
+    async def _tell_of_keys(self) -> None:
+        with storage_scope(_SECONDS_PER_LOOK):
+            await Steps("sweep", "API keys").take("their events", self.tell_of_keys())
 
     async def _catch_up(self, directory: Directory) -> None:
         await self._relay(directory)

@@ -52,10 +52,10 @@ async def commit_any_state(table: Table, partition: str, writes: Sequence[Write]
     raise DirectoryStoreUnavailableError("organizations and directories are being changed by others")
 
 
-async def insert_once(table: Table, partition: str, write: Write) -> None:
-    """Insert a row, unless it is there."""
+async def insert_once(table: Table, partition: str, *writes: Write) -> None:
+    """Insert rows, unless they are there."""
     try:
-        await table.commit(partition, [write])
+        await table.commit(partition, writes)
     except RowExistsError:
         return  # ids are never used twice: the answer of an earlier attempt was lost
 

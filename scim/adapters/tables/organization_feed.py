@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_races import commit_any_state, outages, read_rows
-from scim.adapters.tables.document_rows import joined_text, split_text
+from scim.adapters.tables.document_rows import joined_text
 from scim.adapters.tables.feed import RETENTION_DAYS
 from scim.adapters.tables.generation import GENERATION, renewed_generation, require_generation
-from scim.adapters.tables.organizations import ORGANIZATION
 from scim.adapters.tables.removal import delete_rows
 from scim.adapters.tables.service_time import touched
 from scim.adapters.tables.table import (
@@ -30,11 +29,12 @@ from scim.adapters.tables.table import (
     RowExistsError,
     RowMissingError,
     Table,
-    Value,
+    Write,
     delete,
     insert,
     merge,
 )
+from scim.adapters.tables.told_events import AUDIT_FIRST, ORGANIZATION, event_writes, last_number
 from scim.directories.errors import DirectoryStoreUnavailableError
 from scim.directories.organization_events import OrganizationEvent
 from scim.events.feed import NO_FEED_YET, CursorExpiredError, FeedCursor, FeedPage
@@ -88,7 +88,7 @@ class TableOrganizationFeed:
             rows = await read_rows(self._table, organization_id, (keys.FEED_FIRST, keys.FEED_END))
             marks = await read_rows(self._table, organization_id, (_mark(""), f"{_mark('')[:-1]}}}"))
             told = {_mark(str(row.values["event"])) for row in rows}
-            number = _number(rows[-1]) if rows else _last(organization)
+            number = _number(rows[-1]) if rows else last_number(organization)
             columns = renewed_generation()
             own = merge(ORGANIZATION, {"number": Int64(number), **columns})
             generation = {GENERATION: columns[GENERATION]}
@@ -115,27 +115,28 @@ class TableOrganizationFeed:
         return len(old)
 
     async def _is_numbered(self, event: OrganizationEvent, organization: Row) -> bool:
-        number = _last(organization) + 1
-        text = json.dumps(event.as_json(), ensure_ascii=False, separators=(",", ":"))
         mark = _mark(event.id)
-        values: dict[str, Value] = {"event": event.id, "time": datetime.now(UTC).isoformat()}
-        values |= {GENERATION: _generation(organization)} if _generation(organization) else {}
-        writes = [
-            insert(mark, {}),
-            merge(ORGANIZATION, {"number": Int64(number)}, organization.etag),
-            insert(keys.feed(number), {**split_text(text), **values}),
-        ]
+        writes = [insert(mark, {}), *event_writes([event], organization)]
         try:
-            await self._table.commit(event.organization_id, writes)
+            await self._committed(event.organization_id, writes)
         except RowExistsError as refused:
             return writes[refused.index].key == mark
         except (RowChangedError, RowMissingError):
             return False
         return True
 
+    async def _committed(self, organization_id: str, writes: Sequence[Write]) -> None:
+        """Commit; the entry of the audit log may have come back from a copy before its event did."""
+        try:
+            await self._table.commit(organization_id, writes)
+        except RowExistsError as refused:
+            if not writes[refused.index].key.startswith(AUDIT_FIRST):
+                raise
+            await self._table.commit(organization_id, [each for each in writes if each is not writes[refused.index]])
+
     async def _require_end(self, organization_id: str, after: FeedCursor) -> None:
         organization, wanted = await self._table.read(organization_id, ORGANIZATION), after.number + 1
-        last = _last(organization) if organization else 0
+        last = last_number(organization) if organization else 0
         generation = _generation(organization) if organization else ""
         require_generation(after, generation, is_renewed=generation != "")
         if wanted <= last:
@@ -171,10 +172,6 @@ def _place(row: Row) -> FeedCursor:
 
 def _generation(row: Row) -> str:
     return str(row.values.get(GENERATION, ""))
-
-
-def _last(organization: Row) -> int:
-    return int(str(organization.values.get("number", 0)))
 
 
 def _number(row: Row) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from scim.adapters.tables.directory_races import (
     commit_any_state,
     delete_once,
@@ -26,6 +28,7 @@ from scim.adapters.tables.table import (
     insert,
     merge,
 )
+from scim.adapters.tables.told_events import ORGANIZATION, audit_insert, event_writes
 from scim.directories.directory import is_directory_id
 from scim.directories.errors import (
     DirectoryStoreUnavailableError,
@@ -36,10 +39,8 @@ from scim.directories.errors import (
 )
 from scim.directories.interfaces import OrganizationPage
 from scim.directories.organization import Organization, is_organization_id
+from scim.directories.organization_events import OrganizationEvent
 from scim.resources.attempts import Attempts
-
-ORGANIZATION = "o"
-"""The key of an organization's row in its own partition."""
 
 
 class TableOrganizations:
@@ -48,7 +49,7 @@ class TableOrganizations:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def create_organization(self, organization: Organization) -> None:
+    async def create_organization(self, organization: Organization, event: OrganizationEvent) -> None:
         """Keep a new organization: its own row first, then the entry and the claim in one transaction.
 
         An organization without its entry was never told to anybody; no directory can be created in it. Beside the
@@ -56,8 +57,8 @@ class TableOrganizations:
         """
         values = organization_values(organization)
         with outages():
-            await self._insert_own_row(organization)
-            writes = [insert(f"o|{organization.id}", values), insert(_given(organization.id), {})]
+            await self._insert_own_row(organization, event)
+            writes = [insert(f"o|{organization.id}", values), insert(_given(organization.id), {}), audit_insert(event)]
             if organization.external_id is not None:
                 writes.append(insert(external_id_key(organization.external_id), {"organization": organization.id}))
             try:
@@ -90,19 +91,47 @@ class TableOrganizations:
         listed = [organization_of(row.key.removeprefix("o|"), row.values) for row in rows[:limit]]
         return OrganizationPage(listed, has_more=len(rows) > limit)
 
-    async def update_organization(self, organization: Organization) -> None:
-        """Keep a new name and choice: in the organization's own row, then in the copy in the list."""
-        values: dict[str, Value] = {"name": organization.name, "mappings_by": organization.mappings_by}
+    async def update_organization(
+        self,
+        organization_id: str,
+        change: Callable[[Organization], Organization],
+        event: Callable[[Organization, Organization], OrganizationEvent],
+    ) -> Organization:
+        """Keep a new name and choice: in the organization's own row with their event, then in the copy in the list."""
         with outages():
             try:
-                await commit_any_state(self._table, organization.id, [merge(ORGANIZATION, values)])
-                await commit_any_state(self._table, LIST_PARTITION, [merge(f"o|{organization.id}", values)])
+                changed = await self._change_own_row(organization_id, change, event)
+                entry = merge(f"o|{organization_id}", _changing(changed))
+                await commit_any_state(self._table, LIST_PARTITION, [entry])
             except RowMissingError as error:
-                raise OrganizationNotFoundError(organization.id) from error
+                raise OrganizationNotFoundError(organization_id) from error
+        return changed
 
-    async def delete_organization(self, organization: Organization) -> None:
-        """Forget an organization with its feed. 5 storage requests, and one more for each further 1,000 directories.
+    async def _change_own_row(
+        self,
+        organization_id: str,
+        change: Callable[[Organization], Organization],
+        event: Callable[[Organization, Organization], OrganizationEvent],
+    ) -> Organization:
+        async for _ in Attempts():
+            row = await self._table.read(organization_id, ORGANIZATION)
+            if row is None:
+                raise OrganizationNotFoundError(organization_id)
+            before = organization_of(organization_id, row.values)
+            after = change(before)
+            if after == before:
+                return after  # nothing differs, or an earlier attempt changed it
+            try:
+                await self._table.commit(organization_id, event_writes([event(before, after)], row, _changing(after)))
+            except (RowChangedError, RowExistsError):
+                continue
+            return after
+        raise DirectoryStoreUnavailableError("the organization is being changed by others")
 
+    async def delete_organization(self, organization: Organization, event: OrganizationEvent) -> None:
+        """Forget an organization with its feed; the service's audit log says that it is gone.
+
+        5 storage requests, one for each 100 further rows, and one for each further 1,000 directories.
         A directory's creation changes the organization's entry in the transaction that lists the directory. So of
         the list and the entry's ETag, read first, one tells of it, however close the two meet.
         """
@@ -111,7 +140,7 @@ class TableOrganizations:
                 entry = await self._table.read(LIST_PARTITION, f"o|{organization.id}")
             if await self._has_directories(organization.id):
                 raise OrganizationNotEmptyError(organization.id)
-            if entry is None or await self._entry_deleted(organization, entry.etag):
+            if entry is None or await self._entry_deleted(organization, entry.etag, event):
                 with outages():
                     await self._forget_rows(organization.id)
                 return
@@ -130,8 +159,8 @@ class TableOrganizations:
         named = [row for row in listed if is_directory_id(row.key.removeprefix("d|"))]
         return any(reference_of(row).organization_id == organization_id for row in named)
 
-    async def _entry_deleted(self, organization: Organization, etag: str) -> bool:
-        writes = [delete(f"o|{organization.id}", etag)]
+    async def _entry_deleted(self, organization: Organization, etag: str, event: OrganizationEvent) -> bool:
+        writes = [delete(f"o|{organization.id}", etag), audit_insert(event)]
         if organization.external_id is not None:
             writes.append(delete(external_id_key(organization.external_id)))
         with outages():
@@ -141,10 +170,11 @@ class TableOrganizations:
                 return False
         return True
 
-    async def _insert_own_row(self, organization: Organization) -> None:
+    async def _insert_own_row(self, organization: Organization, event: OrganizationEvent) -> None:
         """Insert the organization's row, unless an earlier attempt did; what never changes tells it from any other."""
         try:
-            await self._table.commit(organization.id, [insert(ORGANIZATION, organization_values(organization))])
+            own = insert(ORGANIZATION, organization_values(organization))
+            await self._table.commit(organization.id, [own, audit_insert(event)])
         except RowExistsError as error:
             kept = await self.organization(organization.id)
             if kept is None or (kept.created, kept.external_id) != (organization.created, organization.external_id):
@@ -156,7 +186,7 @@ class TableOrganizations:
             return  # the entry is ours: the answer of an earlier attempt was lost
         given = await self._table.read(LIST_PARTITION, _given(organization.id))
         claim = await self._table.read(LIST_PARTITION, external_id_key(organization.external_id or ""))
-        await delete_once(self._table, organization.id, ORGANIZATION)
+        await self._forget_rows(organization.id)
         if given is not None:
             raise IdUsedError(organization.id)
         raise OrganizationExistsError(str(claim.values["organization"]) if claim else "")
@@ -165,3 +195,8 @@ class TableOrganizations:
 def _given(organization_id: str) -> str:
     """Return the key of the row that says for ever that an id was an organization's."""
     return f"i|{organization_id}"
+
+
+def _changing(organization: Organization) -> dict[str, Value]:
+    """Return the properties that change."""
+    return {"name": organization.name, "mappings_by": organization.mappings_by}

@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from scim.adapters.tables.directory_races import commit_any_state, outages, read_rows
+from scim.adapters.tables.directory_races import outages, read_rows
 from scim.adapters.tables.table import (
     Row,
     RowChangedError,
@@ -31,13 +31,18 @@ from scim.adapters.tables.table import (
     insert,
     merge,
 )
+from scim.adapters.tables.told_events import ORGANIZATION, event_writes
 from scim.directories.errors import DirectoryStoreUnavailableError, OrganizationNotFoundError
 from scim.directories.organization import is_organization_id
+from scim.directories.organization_events import OrganizationEvent
 from scim.directories.portal_access import LinkUse, PortalSession, is_session_id
 from scim.directories.portal_link import PortalLink, is_link_id
 from scim.resources.attempts import Attempts
 
 PORTAL_FIRST, PORTAL_END = "p|", "p}"
+
+LinkEvents = Callable[[LinkUse, LinkUse], Sequence[OrganizationEvent]]
+"""Makes what there is to tell of a link before and after a change."""
 
 
 class TablePortalAccessStore:
@@ -46,18 +51,29 @@ class TablePortalAccessStore:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def add_link(self, link: PortalLink) -> None:
-        """Keep a new link, in a transaction that its organization's row must exist for. One storage request."""
-        if not is_organization_id(link.organization_id):
-            raise OrganizationNotFoundError(link.organization_id)
-        writes = [merge("o", {}), insert(_link_key(link.id), _link_values(link))]
-        with outages():
-            try:
-                await commit_any_state(self._table, link.organization_id, writes)
-            except RowMissingError as error:
-                raise OrganizationNotFoundError(link.organization_id) from error
-            except RowExistsError:
-                return  # ids are never used twice: the answer of an earlier attempt was lost
+    async def add_link(self, link: PortalLink, event: OrganizationEvent) -> None:
+        """Keep a new link with its event. Two storage requests without a race."""
+        key = _link_key(link.id)
+        async for _ in Attempts():
+            with outages():
+                organization = await self._organization(link.organization_id)
+                if organization is None:
+                    raise OrganizationNotFoundError(link.organization_id)
+                writes = [insert(key, _link_values(link)), *event_writes([event], organization)]
+                try:
+                    await self._table.commit(link.organization_id, writes)
+                except RowExistsError as refused:
+                    if writes[refused.index].key != key:
+                        continue
+                except (RowChangedError, RowMissingError):
+                    continue
+            return  # where the key was there: ids are never used twice, the answer of an earlier attempt was lost
+        raise DirectoryStoreUnavailableError("the organization is being changed by others", retry_after=1)
+
+    async def _organization(self, organization_id: str) -> Row | None:
+        if not is_organization_id(organization_id):
+            return None
+        return await self._table.read(organization_id, ORGANIZATION)
 
     async def link_uses(self, organization_id: str) -> Sequence[LinkUse]:
         """Return the links of an organization. One storage request for each 1,000 links and sessions."""
@@ -81,16 +97,16 @@ class TablePortalAccessStore:
         return _session(organization_id, row) if row else None
 
     async def update_link(
-        self, organization_id: str, link_id: str, change: Callable[[LinkUse], LinkUse]
+        self, organization_id: str, link_id: str, change: Callable[[LinkUse], LinkUse], events: LinkEvents
     ) -> LinkUse | None:
-        """Replace a link and its sessions by ``change`` of them. Two storage requests without a race."""
+        """Replace a link and its sessions by ``change`` of them. Two storage requests; three with an event."""
         async for _ in Attempts():
             rows = await self._rows_of(organization_id, link_id)
             old = next(_uses(organization_id, rows), None)
             if old is None:
                 return None
             new = change(old)
-            if new == old or await self._committed(old, new, rows[0].etag):
+            if new == old or await self._committed(old, new, rows[0].etag, events(old, new)):
                 return new
         raise DirectoryStoreUnavailableError("the link is being used by many at once", retry_after=1)
 
@@ -117,13 +133,18 @@ class TablePortalAccessStore:
         with outages():
             return await read_rows(self._table, organization_id, (key, f"{key}}}"))
 
-    async def _committed(self, old: LinkUse, new: LinkUse, etag: str) -> bool:
+    async def _committed(self, old: LinkUse, new: LinkUse, etag: str, events: Sequence[OrganizationEvent]) -> bool:
         before = {session.id for session in old.sessions}
         after = {session.id for session in new.sessions}
         writes: list[Write] = [merge(_link_key(new.link.id), _link_values(new.link), etag)]
         writes += [insert(_session_key(each), _session_values(each)) for each in new.sessions if each.id not in before]
         writes += [delete(_session_key(each)) for each in old.sessions if each.id not in after]
         with outages():
+            if events:
+                organization = await self._organization(new.link.organization_id)
+                if organization is None:
+                    return False
+                writes += event_writes(events, organization)
             try:
                 await self._table.commit(new.link.organization_id, writes)
             except TransactionRefusedError:

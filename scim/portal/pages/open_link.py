@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scim.directories.actor import Actor, become
 from scim.directories.errors import LinkUsedUpError
 from scim.directories.portal_link import code_in, link_id_of
 from scim.portal.browser_family import browser_family
@@ -18,7 +19,7 @@ async def show_open(visit: Visit) -> WebResponse:
 
 
 async def redeem(visit: Visit) -> WebResponse:
-    """Return the way into the portal, with a new session. Three storage requests; none for a code that is cut off.
+    """Return the way into the portal, with a new session. Four storage requests; none for a code that is cut off.
 
     A browser whose session was begun with a link that is used up stays in that session, for one request more.
     """
@@ -32,6 +33,7 @@ async def redeem(visit: Visit) -> WebResponse:
         return see_other(visit, "")
     if key is None:
         raise no_entry()
+    become(Actor("portal_session", key.session_id, link_id=key.link_id))
     return see_other(visit, "", {"Set-Cookie": session_cookie(visit.base_url, key)})
 
 

@@ -1,0 +1,67 @@
+"""The audit log in table ``directories``: beside what is changed, so that one transaction writes both.
+
+| PartitionKey | RowKey | holds |
+|---|---|---|
+| organization id | ``a|{inverted microseconds}|{event id}`` | a change of the organization, or of what belongs to it |
+| ``organizations`` | the same | that an organization was created or deleted |
+| ``keys`` | the same | that an API key for all organizations was made or revoked |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from scim.adapters.tables.directory_races import outages, read_rows
+from scim.adapters.tables.directory_rows import LIST_PARTITION
+from scim.adapters.tables.document_rows import joined_text
+from scim.adapters.tables.removal import delete_rows
+from scim.adapters.tables.table import Row, Table
+from scim.adapters.tables.told_events import AUDIT_END, AUDIT_FIRST, KEYS_PARTITION, inverted
+from scim.directories.audit_log import EVERY_CHANGE, AuditEntry, AuditFilter, AuditPage
+
+OF_SERVICE = (LIST_PARTITION, KEYS_PARTITION)
+"""The partitions whose entries concern the whole service."""
+_READ_AT_ONCE = 1000
+
+
+class TableAuditLog:
+    """Implements ``AuditLog`` on one table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def of_organization(
+        self, organization_id: str, after: str, limit: int, wanted: AuditFilter = EVERY_CHANGE
+    ) -> AuditPage:
+        """Return entries of an organization behind a place, newest first. One storage request."""
+        return await self._page([organization_id], after, limit, wanted)
+
+    async def of_service(self, after: str, limit: int, wanted: AuditFilter = EVERY_CHANGE) -> AuditPage:
+        """Return entries of what concerns the whole service behind a place, newest first. Two storage requests."""
+        return await self._page(OF_SERVICE, after, limit, wanted)
+
+    async def forget(self, partition: str, before: datetime) -> int:
+        """Delete the entries of a partition that are older, and return how many. One storage request, and 1 for 100."""
+        with outages():
+            rows = await read_rows(self._table, partition, (f"a|{inverted(before)}", AUDIT_END))
+            return await delete_rows(self._table, partition, [row.key for row in rows])
+
+    async def _page(self, partitions: Sequence[str], after: str, limit: int, wanted: AuditFilter) -> AuditPage:
+        key_range = (f"{after}!" if after else AUDIT_FIRST, AUDIT_END)
+        read = limit + 1 if wanted.is_open else _READ_AT_ONCE
+        with outages():
+            found = await asyncio.gather(*(read_rows(self._table, each, key_range, read) for each in partitions))
+        # Behind the last row of a partition that has more, those of another are for the next page.
+        end = min((rows[-1].key for rows in found if len(rows) == read), default="")
+        known = sorted((row for rows in found for row in rows if not end or row.key <= end), key=lambda row: row.key)
+        accepted = [entry for entry in map(_entry, known) if wanted.accepts(entry)]
+        shown = accepted[:limit]
+        return AuditPage(shown, shown[-1].place if len(accepted) > limit else end)
+
+
+def _entry(row: Row) -> AuditEntry:
+    about = str(row.values["object_type"]), str(row.values["object_id"])
+    return AuditEntry(row.key, json.loads(joined_text(row.values)), *about)
