@@ -21,6 +21,8 @@ class ServiceSignals:
     """Those of the failed that took too long: their partition may hang."""
     not_reached: int = 0
     """Directories that it had no time for; the next sweep begins with them."""
+    recounts: int = 0
+    """Directories whose feed could not be derived any further, so that all was counted anew; each has a line."""
     oldest_age_seconds: float = 0.0
     """How long the oldest outbox row of any directory had waited when the sweep came to it; 0 where none waited."""
     poison_depth: int | None = None
@@ -37,6 +39,8 @@ def log_signals(signals: ServiceSignals) -> None:
         "not_reached": signals.not_reached,
         "scim.outbox.oldest_age_seconds": round(signals.oldest_age_seconds, 1),
     }
+    if signals.recounts:
+        line["recounts"] = signals.recounts
     if signals.poison_depth is not None:
         line["scim.poison.depth"] = signals.poison_depth
     _log.info(json.dumps(line, separators=(",", ":")))

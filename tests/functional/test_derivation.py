@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import AsyncMock
@@ -13,10 +14,10 @@ from scim.adapters.tables import keys, large_groups
 from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.repairs import repair_directory
 from scim.adapters.tables.derivation import derive
-from scim.adapters.tables.derived_rows import TableDerivedReader, forget_old_history
-from scim.adapters.tables.feed import forget_old_events
+from scim.adapters.tables.derived_rows import TableDerivedReader, forget_old_history, history_values
+from scim.adapters.tables.feed import RETENTION_DAYS, UNDERIVED_DAYS, forget_old_events
 from scim.adapters.tables.relay import relay
-from scim.adapters.tables.table import delete, merge
+from scim.adapters.tables.table import Int64, delete, insert, merge
 from tests.service import EXTENSION_URN, ScimClient, add_members, remove_members
 
 pytestmark = pytest.mark.parametrize("storage_kind", ["memory", "azurite"])
@@ -175,21 +176,99 @@ async def test_a_directory_whose_rows_are_wrong_or_missing_is_counted_anew(scim:
     assert (await derived(scim).coverage())["User"]["userName"].count == 3
 
 
-async def test_a_directory_of_before_is_counted_by_a_repair_when_its_feed_is_gone(scim: ScimClient) -> None:
+async def lost_before_it_was_derived(scim: ScimClient) -> str:
+    """Let the feed's beginning be deleted before anything was derived, and return the id of a group of three."""
     group = (await scim.new_group("Team", await scim.new_users(3)))["id"]
     await relay(scim.partition)
     await forget_old_events(scim.partition, now=datetime.now(UTC) + timedelta(days=31))
+    return str(group)
+
+
+async def test_a_directory_whose_feed_went_on_without_its_beginning_is_counted_by_a_repair(scim: ScimClient) -> None:
+    group = await lost_before_it_was_derived(scim)
     await scim.new_user("later")
-    await scim.relay()
-    assert await counts(scim, group) == [None]
+    await relay(scim.partition)
     assert [violation.kind for violation in await check_directory(scim.partition)] == ["not_derived"]
 
     assert (await repair_directory(scim.partition)).left == []
+
+    assert await counts(scim, group) == [3]
+    assert await check_directory(scim.partition) == []
+
+
+async def test_a_derivation_that_finds_its_place_deleted_counts_anew_goes_on_and_says_so(
+    scim: ScimClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    group = await lost_before_it_was_derived(scim)
+    await scim.new_user("later")
+    await scim.relay()
+
+    assert await counts(scim, group) == [3]
+    (line,) = [json.loads(record.message) for record in caplog.records if "derivation_recounted" in record.message]
+    assert line == {"event": "derivation_recounted", "directory_id": scim.directory.id, "done": True}
     await scim.patch(f"/Groups/{group}", add_members(*await scim.new_users(2, "new")))
     await scim.relay()
 
     assert await counts(scim, group) == [5]
     assert await check_directory(scim.partition) == []
+
+
+async def test_a_sweep_counts_the_directories_that_were_counted_anew(scim: ScimClient) -> None:
+    await lost_before_it_was_derived(scim)
+    await scim.new_user("later")
+
+    assert (await scim.application.background.sweep()).recounts == 1
+    assert (await scim.application.background.sweep()).recounts == 0
+
+
+async def test_a_feed_of_which_nothing_is_left_is_counted_anew_within_a_day(scim: ScimClient) -> None:
+    group = await lost_before_it_was_derived(scim)
+    assert [violation.kind for violation in await check_directory(scim.partition)] == ["not_derived"]
+
+    await scim.application.background.forget_what_is_old()
+
+    assert await counts(scim, group) == [3]
+    assert await check_directory(scim.partition) == []
+
+
+async def test_a_mark_beyond_a_feed_that_began_anew_is_set_to_its_end(scim: ScimClient) -> None:
+    group = (await scim.new_group("Team", await scim.new_users(3)))["id"]
+    await scim.relay()
+    mark = await scim.partition.read(keys.DERIVED)
+    assert mark is not None
+    await scim.partition.commit([merge(keys.DERIVED, {"number": Int64(77)})])
+    assert [violation.kind for violation in await check_directory(scim.partition)] == ["not_derived"]
+
+    await scim.application.background.forget_what_is_old()
+
+    assert await counts(scim, group) == [3]
+    assert await check_directory(scim.partition) == []
+
+
+async def test_histories_that_stand_there_already_do_not_stop_the_derivation(scim: ScimClient) -> None:
+    user = (await scim.new_user("anna"))["id"]
+    await relay(scim.partition)
+    place = keys.history(user, 1, 1)
+    await scim.partition.commit([insert(place, history_values("2026-01-01T00:00:00.000Z", []))])
+
+    await scim.relay()
+    await scim.patch(f"/Users/{user}", {"op": "replace", "path": "title", "value": "Boss"})
+    await scim.relay()
+
+    assert [kind for kind, _ in await told(scim, user)] == ["user.updated"]
+    assert await check_directory(scim.partition) == []
+
+
+async def test_retention_keeps_what_is_not_derived_yet_for_twice_as_long(scim: ScimClient) -> None:
+    await scim.new_users(2)
+    await scim.relay()
+    await scim.new_users(3, "later")
+    await relay(scim.partition)
+    now = datetime.now(UTC)
+
+    assert await forget_old_events(scim.partition, now=now + timedelta(days=RETENTION_DAYS, minutes=1)) == 2
+    assert await forget_old_events(scim.partition, now=now + timedelta(days=UNDERIVED_DAYS - 1)) == 0
+    assert await forget_old_events(scim.partition, now=now + timedelta(days=UNDERIVED_DAYS, minutes=1)) == 3
 
 
 async def test_old_history_is_forgotten(scim: ScimClient) -> None:

@@ -16,7 +16,7 @@ from scim.adapters.tables.feed import forget_old_events
 from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.adapters.tables.outbox import oldest_age_seconds
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.relay import relay
+from scim.adapters.tables.relay import relay, relay_to_end
 from scim.adapters.tables.rounds import Limits, Places, Round, Steps
 from scim.adapters.tables.unfinished import finish_operations
 from scim.directories.activity import LOADS_KEPT, ActivityStore
@@ -179,7 +179,7 @@ class BackgroundWork:
             await steps.take("its tokens", self.settle_tokens(directory))
             await steps.take("the age of its backlog", self._look_at_backlog(directory, signals))
             await steps.take("its backlog", self._relay(directory))
-            await steps.take("what follows from its feed", self._derive(directory))
+            await steps.take("what follows from its feed", self._derive(directory, signals))
             await steps.take("its mappings", self.proceed_with_mappings(directory))
             await steps.take("its format", self.proceed_with_upgrade(directory))
         return steps.have_succeeded
@@ -204,6 +204,8 @@ class BackgroundWork:
         if directory is not None and directory.deletion is None:
             partition = self.partition_of(directory)
             await forget_old_events(partition, now=now)
+            # A feed without a row behind the mark is told from one whose rows were deleted by the head's number alone.
+            await derive(partition, last=(await relay_to_end(partition)).index.number)
             await forget_old_history(partition, retention_limit(now))
 
     async def _forget_in_organization(self, name: str, now: datetime) -> bool:
@@ -233,8 +235,12 @@ class BackgroundWork:
         if await finish_operations(partition):
             await relay(partition)
 
-    async def _derive(self, directory: Directory) -> None:
-        await derive(self.partition_of(directory))
+    async def _derive(self, directory: Directory, signals: ServiceSignals | None = None) -> None:
+        def recounted() -> None:
+            if signals is not None:
+                signals.recounts += 1
+
+        await derive(self.partition_of(directory), recounted=recounted)
 
 
 def _by_account(references: Mapping[str, DirectoryReference]) -> Mapping[str, Sequence[str]]:

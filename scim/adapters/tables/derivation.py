@@ -6,12 +6,15 @@ in which it was read, so any number of machines may derive at once, stop at any 
 
 from __future__ import annotations
 
+import json
+import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from scim.adapters.tables import keys
+from scim.adapters.tables.consistency.derived import recount_derived
 from scim.adapters.tables.derived_rows import (
     DerivedState,
     coverage_writes,
@@ -31,27 +34,55 @@ from scim.resources.derived import HistoryEntry
 from scim.resources.identifiers import ResourceName, resource_name_of
 
 _ROWS_AT_ONCE = 200
+_log = logging.getLogger("scim.background")
 _MAX_WRITES = 94
 """Below the limit of 100: mark, coverage of both types, and the three that one more event may add."""
 
 
-async def derive(partition: Partition) -> int:
+async def derive(
+    partition: Partition, *, last: int | None = None, recounted: Callable[[], object] = lambda: None
+) -> int:
     """Derive all that the feed holds, and return how many events that were.
 
     Two storage requests for each 200 feed rows; for each 30 to 90 events one, and one for each group they are about.
-    Where the feed's beginning is gone and nothing was ever derived, a repair has to count first.
+    Where the feed cannot be derived from the mark on, all is counted anew and a line says so: what comes next was
+    deleted, or what it says stands there already, as after a restore of rows that are not of one moment.
+
+    :param last: The number of the feed's last row where it is known: then a feed without any row behind the mark is
+        recognised as deleted, too.
+    :param recounted: Told that all was counted anew.
     """
-    derived, attempts = 0, Attempts()
+    derived, attempts, refused = 0, Attempts(), None
     while True:
         state = await read_state(partition)
         page = await partition.first_rows((keys.feed(state.number + 1), keys.FEED_END), _ROWS_AT_ONCE)
-        if not page.rows or page.rows[0].key != keys.feed(state.number + 1):
+        # Where a transaction was refused and nobody moved the mark, it would be refused for ever.
+        if _is_lost(state, page.rows, last) or refused == state:
+            await _count_anew(partition, recounted)
+            return derived
+        if not page.rows:
             return derived
         try:
             derived += await _derive_rows(partition, state, page.rows)
         except TransactionRefusedError:  # Another machine was faster: look where it is.
+            refused = state
             if not await attempts.again():
                 return derived
+
+
+def _is_lost(state: DerivedState, rows: Sequence[Row], last: int | None) -> bool:
+    """Tell whether the feed does not go on behind the mark, although it should."""
+    if rows:
+        return rows[0].key != keys.feed(state.number + 1)
+    return last is not None and state.number != last
+
+
+async def _count_anew(partition: Partition, recounted: Callable[[], object]) -> None:
+    """Count what there is and set the mark to the feed's end; where writes go on meanwhile, it is tried next time."""
+    is_done = await recount_derived(partition, attempts=1)
+    line = {"event": "derivation_recounted", "directory_id": partition.directory_id, "done": is_done}
+    _log.warning(json.dumps(line, separators=(",", ":")))
+    recounted()
 
 
 async def _derive_rows(partition: Partition, state: DerivedState, rows: Sequence[Row]) -> int:

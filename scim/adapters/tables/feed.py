@@ -18,6 +18,8 @@ from scim.adapters.tables.table import Row, TransactionRefusedError, delete
 from scim.events.feed import NO_FEED_YET, CursorExpiredError, FeedCursor, FeedPage, FeedWindow
 
 RETENTION_DAYS = 30
+UNDERIVED_DAYS = 2 * RETENTION_DAYS
+"""So long rows wait for what follows from them; then it is counted anew, rather than that a feed is kept for ever."""
 _DELETED_AT_ONCE = 100
 
 
@@ -132,7 +134,9 @@ async def number_at(partition: Partition, last: int, moment: datetime) -> int:
 
 
 async def forget_old_events(partition: Partition, *, now: datetime | None = None) -> int:
-    """Delete feed rows older than 30 days and return how many.
+    """Delete feed rows older than 30 days and return how many; those that are not derived yet at 60 days only.
+
+    Where nothing was ever derived none is kept for that: all is counted first.
 
     :param now: The time by storage's clock, where it is known; else it costs two storage requests more.
     """
@@ -140,14 +144,22 @@ async def forget_old_events(partition: Partition, *, now: datetime | None = None
     if now is None:
         return 0  # without a head nothing was ever told
     limit = (now - timedelta(days=RETENTION_DAYS)).isoformat()[:23]
+    last_limit = (now - timedelta(days=UNDERIVED_DAYS)).isoformat()[:23]
+    derived = await _first_not_derived(partition)
     deleted, old = 0, list[Row]()
     async for row in partition.rows((keys.FEED_FIRST, keys.FEED_END), select=("RowKey", "time")):
-        if str(row.values["time"])[:23] >= limit:
+        if str(row.values["time"])[:23] >= (limit if row.key < derived else last_limit):
             break
         old.append(row)
         if len(old) == _DELETED_AT_ONCE:
             deleted, old = deleted + await _delete(partition, old), []
     return deleted + await _delete(partition, old)
+
+
+async def _first_not_derived(partition: Partition) -> str:
+    """Return the key of the first feed row that was not derived, or one behind all when none ever was."""
+    mark = await partition.read(keys.DERIVED, select=("number",))
+    return keys.feed(int(str(mark.values["number"])) + 1) if mark else keys.FEED_END
 
 
 async def _delete(partition: Partition, rows: Sequence[Row]) -> int:

@@ -1,7 +1,7 @@
 """The generation of a feed: which of the feeds that a directory or an organization has had its numbers belong to.
 
 A feed that is put back from a copy, or begins anew because its head was lost, gives numbers a second time. The
-generation tells them from the first ones: it is in the head and in every cursor.
+generation tells them from the first ones: it is in the head and in every cursor (docs/decisions/0038).
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ class Instruments:
         self._failures = meter.create_gauge("scim.sweep.failures", "{directory}", "Directories whose sweep failed")
         self._timeouts = meter.create_gauge("scim.sweep.timeouts", "{directory}", "Directories whose sweep was cut")
         self._left = meter.create_gauge("scim.sweep.not_reached", "{directory}", "Directories left to the next sweep")
+        self._recounts = meter.create_gauge("scim.sweep.recounts", "{directory}", "Directories counted anew")
         self._age = meter.create_gauge("scim.outbox.oldest_age_seconds", "s", "Age of the oldest outbox row")
         self._poison = meter.create_gauge("scim.poison.depth", "{message}", "Messages that failed every attempt")
 
@@ -51,6 +52,7 @@ class Instruments:
         self._failures.set(signals.failures)
         self._timeouts.set(signals.timeouts)
         self._left.set(signals.not_reached)
+        self._recounts.set(signals.recounts)
         self._age.set(signals.oldest_age_seconds)
         if signals.poison_depth is not None:
             self._poison.set(signals.poison_depth)

@@ -43,7 +43,7 @@ async def derived_violations(partition: Partition) -> list[Violation]:
     """Return what is wrong with member counts and coverage; nothing is told of them while changes wait or go on."""
     state = await read_state(partition)
     if await _is_stuck(partition, state):
-        return [Violation("not_derived", keys.DERIVED, "The feed behind what was derived last is gone.")]
+        return [Violation("not_derived", keys.DERIVED, "The feed does not go on behind what was derived last.")]
     if (state.number, state.index) != (await _settled_number(partition), 0):
         return []
     counted = await _count(partition)
@@ -76,8 +76,16 @@ def _differs(name: ResourceName, state: DerivedState, counted: Derived) -> bool:
 
 
 async def _is_stuck(partition: Partition, state: DerivedState) -> bool:
+    """Tell whether the feed does not go on behind the mark; the head is read between, so that a relay changes nothing.
+
+    A mark is never beyond a head that was read after it, and rows up to a head that was read before them are there.
+    """
+    head = await partition.read(keys.HEAD, select=("number",))
+    number = int(str(head.values.get("number", 0))) if head else 0
     page = await partition.first_rows((keys.feed(state.number + 1), keys.FEED_END), 1)
-    return bool(page.rows) and page.rows[0].key != keys.feed(state.number + 1)
+    if page.rows:
+        return page.rows[0].key != keys.feed(state.number + 1)
+    return state.number != number
 
 
 async def _settled_number(partition: Partition) -> int | None:
@@ -126,12 +134,12 @@ async def _stored_counts(partition: Partition) -> dict[str, int]:
     return {group_id: UNREADABLE if count is None else count for group_id, count in counts.items()}
 
 
-async def recount_derived(partition: Partition) -> bool:
+async def recount_derived(partition: Partition, *, attempts: int = _ATTEMPTS) -> bool:
     """Set member counts and coverage to what there is; return whether that could be done: not while writes go on.
 
     Each transaction moves the mark in the state in which it was read, so it holds only while nobody else derives.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(attempts):
         await relay(partition)
         state, counted = await read_state(partition), await _count(partition)
         if counted is not None and await _store(partition, state, counted):
