@@ -35,8 +35,7 @@ async def create_group(request: ScimRequest) -> WebResponse:
     members = list({member.id: member for member in read_members(read.members)}.values())
     _require_possible(group_id, members)
     document = complete_document(read.document, group_id, schema)
-    operation = begin_operation()
-    stored = await decided_anew(lambda: request.store.create_group(document, members, operation))
+    stored = await decided_anew(lambda: request.store.create_group(document, members, begin_operation()))
     request.notes.change("group_created", stored.id)
     if members:
         request.notes.change("members_added", stored.id)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as changed
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_index import DirectoryIndex, index_of
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.settled import SETTLED
 from scim.adapters.tables.table import Row
 
-_LISTED = ("RowKey", "Timestamp")
+_LISTED = ("RowKey", "Timestamp", SETTLED)
 _WINDOW = 240
 """How many rows of a long backlog are in memory with their events."""
 _SKIPPED = 50
@@ -64,8 +66,8 @@ async def _list_backlog(partition: Partition) -> Backlog:
     """
     seen = max([_moment(row) async for row in _listed(partition)], default="")
     index = index_of([row async for row in partition.rows((keys.HEAD, keys.OUTBOX_FIRST))])
-    waiting = [row async for row in _listed(partition) if _moment(row) <= seen]
-    return Backlog(index, in_order(waiting), is_listed=True)
+    listed = index_of([row async for row in _listed(partition) if _moment(row) <= seen])
+    return Backlog(changed(index, settled=listed.settled), in_order(listed.outbox), is_listed=True)
 
 
 def _listed(partition: Partition) -> AsyncIterator[Row]:

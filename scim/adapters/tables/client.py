@@ -58,7 +58,7 @@ class StorageAccount:
         self._sdk = sdk
         self._pause = pause
         self._observe = observe
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, RetryingTable] = {}
 
     @classmethod
     def from_connection_string(
@@ -99,6 +99,8 @@ class StorageAccount:
 
     async def close(self) -> None:
         """Close all connections; tables handed out open new ones when they are used again."""
+        for table in self._tables.values():
+            await table.close()
         await self._transport.close()
 
     def _sdk_table(self, name: str) -> SdkTable:

@@ -14,6 +14,7 @@ from datetime import datetime
 from scim.adapters.tables import keys
 from scim.adapters.tables.outbox import Tally, read_tally
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.settled import SETTLED, is_settled
 from scim.adapters.tables.table import Row
 from scim.resources.attempts import Attempts
 from scim.resources.errors import StorageUnavailableError
@@ -24,7 +25,7 @@ LAST_COLUMNS: Mapping[ResourceName, str] = {"User": "last_user", "Group": "last_
 """The head's properties with the greatest id of each type that the relay has counted."""
 _COUNTED = ("number", "users", "active", "groups", "created", "deleted", "count")
 _GENERATION = ("generation", "renewed")
-COLUMNS = ("RowKey", "Timestamp", "time", *_COUNTED, *_GENERATION, *LAST_COLUMNS.values())
+COLUMNS = ("RowKey", "Timestamp", "time", SETTLED, *_COUNTED, *_GENERATION, *LAST_COLUMNS.values())
 """All that head, page map and outbox add up, without the events, and since when operations are unfinished."""
 PREFIX: Mapping[ResourceName, str] = {"User": "usr_", "Group": "grp_"}
 """What the ids of each type begin with."""
@@ -95,6 +96,8 @@ class DirectoryIndex:
     outbox: Sequence[Row] = field(default_factory=tuple)
     unfinished: Sequence[Row] = field(default_factory=tuple)
     """The rows of operations of several transactions that are under way, or were left by a crash."""
+    settled: Sequence[Row] = field(default_factory=tuple)
+    """The rows of operations that wait for nothing, kept for attempts that come late."""
 
     @property
     def number(self) -> int:
@@ -168,8 +171,13 @@ def index_of(rows: Sequence[Row]) -> DirectoryIndex:
     """Return the index that rows of head, page map and outbox are."""
     head = next((row for row in rows if row.key == keys.HEAD), None)
     maps: dict[ResourceName, PageMap] = {"User": _map(rows, "User"), "Group": _map(rows, "Group")}
-    outbox = [row for row in rows if row.key.startswith(keys.OUTBOX_FIRST)]
-    return DirectoryIndex(head, maps, outbox, [row for row in rows if row.key.startswith(keys.UNFINISHED_FIRST)])
+    outbox: list[Row] = []
+    settled: list[Row] = []
+    for row in rows:
+        if row.key.startswith(keys.OUTBOX_FIRST):
+            (settled if is_settled(row) else outbox).append(row)
+    unfinished = [row for row in rows if row.key.startswith(keys.UNFINISHED_FIRST)]
+    return DirectoryIndex(head, maps, outbox, unfinished, settled)
 
 
 def _map(rows: Sequence[Row], name: ResourceName) -> PageMap:

@@ -18,6 +18,7 @@ from scim.adapters.tables.table import (
 from scim.resources.storage_scope import current_storage_scope
 
 MAX_ATTEMPT_SECONDS: Final = 10.0
+_SHARE_OF_SERVICE: Final = 0.8
 TABLE_MISSING: Final = frozenset({"TableNotFound", "TableBeingDeleted"})
 _TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _THROTTLED: Final = 429
@@ -61,6 +62,14 @@ def attempt_timeout() -> float:
     if remaining <= 0.0:
         raise AttemptFailedError("The time for this request is spent.", may_be_applied=False)
     return min(MAX_ATTEMPT_SECONDS, remaining)
+
+
+def service_timeout(seconds: float) -> int:
+    """Return the seconds after which storage itself gives up a write (its ``timeout`` parameter), before its client.
+
+    Whole seconds, at least one; so what is left of a write when its client goes away ends soon.
+    """
+    return max(1, int(_SHARE_OF_SERVICE * seconds))
 
 
 def failed_answer(status: int, code: str, message: str, wait: float | None = None) -> StorageUnavailableError:

@@ -14,6 +14,7 @@ from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
     Row,
+    RowChangedError,
     RowExistsError,
     TransactionRefusedError,
     Write,
@@ -48,9 +49,9 @@ async def create_large_group(
     group_id = str(document["id"])
     await _require_free_name(partition, document)
     await require_members(partition, Members(members))
-    await _begin_staging(partition, group_id, operation)
+    state = await _begin_staging(partition, group_id, operation)
     for part in Members(members).parts():
-        await _stage(partition, group_id, part)
+        state = await _stage(partition, group_id, part, state)
     group = await _publish(partition, document, operation)
     if len(members) > _EVENTS_PER_ROW:
         await _announce_soon(partition, group_id)
@@ -63,25 +64,52 @@ async def _require_free_name(partition: Partition, document: dict[str, Any]) -> 
         raise ValueTakenError("displayName", lookup)
 
 
-async def _begin_staging(partition: Partition, group_id: str, operation: Operation) -> None:
+async def _begin_staging(partition: Partition, group_id: str, operation: Operation) -> str:
+    """Mark a group as being made, and return the state of the mark, empty when it is not known.
+
+    The operation is recorded in the outbox, without events: so an attempt that comes late marks no group that is there.
+    """
+    mark = insert(keys.unfinished(group_id), {"kind": STAGING, "time": operation.time})
     try:
-        await partition.commit([insert(keys.unfinished(group_id), {"kind": STAGING, "time": operation.time})])
+        return (await partition.commit([mark, outbox_insert(partition, operation, [], Tally())]))[0]
     except RowExistsError:
-        return  # Our own lost answer, or an earlier attempt.
+        return ""  # An earlier attempt with the same document.
     except TransactionRefusedError as refused:
         raise LostRaceError from refused
 
 
-async def _stage(partition: Partition, group_id: str, part: Members) -> None:
+async def _stage(partition: Partition, group_id: str, part: Members, state: str) -> str:
+    """Store members of a group that is not there yet, in the state of its mark, and return the mark's next state.
+
+    So an attempt that comes late adds nobody: the attempt that was answered moved the mark.
+    """
     writes = member_writes(group_id, part)
     staged = [insert(w.key, {**w.values, "staged": True}) if w.key.startswith("m|") else w for w in writes]
-    try:
-        await partition.commit(staged)
-    except RowExistsError:
-        return  # Our own lost answer, or an earlier attempt.
-    except TransactionRefusedError as refused:
-        unknown = unknown_member_of(refused, staged[refused.index])
-        raise (UnknownMembersError([unknown]) if unknown else LostRaceError()) from refused
+    async for _ in Attempts():
+        state = state or await _state_of_mark(partition, group_id)
+        try:
+            return (await partition.commit([*staged, merge(keys.unfinished(group_id), {}, state)]))[-1]
+        except RowExistsError:
+            return ""  # Our own lost answer, or an earlier attempt.
+        except RowChangedError:
+            state = ""  # A member was deleted meanwhile.
+        except TransactionRefusedError as refused:
+            _raise_if_unknown(refused, staged)
+            raise LostRaceError from refused
+    raise LostRaceError
+
+
+def _raise_if_unknown(refused: TransactionRefusedError, staged: Sequence[Write]) -> None:
+    unknown = unknown_member_of(refused, staged[refused.index]) if refused.index < len(staged) else None
+    if unknown is not None:
+        raise UnknownMembersError([unknown]) from refused
+
+
+async def _state_of_mark(partition: Partition, group_id: str) -> str:
+    mark = await partition.read(keys.unfinished(group_id), select=("kind",))
+    if mark is None:  # The sweep took it for one that a crash had left.
+        raise LostRaceError
+    return mark.etag
 
 
 async def _publish(partition: Partition, document: dict[str, Any], operation: Operation) -> StoredDocument:

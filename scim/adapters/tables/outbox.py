@@ -11,12 +11,17 @@ from typing import Any
 from scim.adapters.tables import keys
 from scim.adapters.tables.document_rows import joined_text, split_text
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.settled import SETTLED, is_settled
 from scim.adapters.tables.table import Row, Value, Write, insert
 from scim.events.event import Event
 from scim.resources.identifiers import Operation
 
 _MAX_EVENT_UNITS = 400_000
 """UTF-16 units of a row's events: with the key and other properties the row stays below 1 MiB."""
+
+
+_LOOKED_AT = 20
+"""Rows read at once to find the first that waits: those that wait for nothing are few, and rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +94,16 @@ def _json(events: list[dict[str, Any]]) -> str:
 
 
 async def oldest_age_seconds(partition: Partition) -> float:
-    """Return how long the first outbox row has been there, 0 when there is none. One storage request.
+    """Return how long the first outbox row has waited for the relay, 0 when there is none. One storage request.
 
     The first by operation id is the oldest but for the differences between clocks.
     """
-    page = await partition.page((keys.OUTBOX_FIRST, keys.OUTBOX_END), select=("Timestamp",), limit=1)
-    if not page.rows:
-        return 0.0
-    waited = datetime.now(UTC) - datetime.fromisoformat(page.rows[0].timestamp)
-    return max(0.0, waited.total_seconds())
+    key_range = (keys.OUTBOX_FIRST, keys.OUTBOX_END)
+    async for row in partition.rows(key_range, select=("Timestamp", SETTLED), page_size=_LOOKED_AT):
+        if not is_settled(row):
+            waited = datetime.now(UTC) - datetime.fromisoformat(row.timestamp)
+            return max(0.0, waited.total_seconds())
+    return 0.0
 
 
 def read_events(row: Row) -> list[dict[str, Any]]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from dataclasses import replace as changed
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.backlog import read_backlog
+from scim.adapters.tables.backlog import Backlog, read_backlog
 from scim.adapters.tables.directory_index import PREFIX, DirectoryIndex, index_of
 from scim.adapters.tables.generation import first_generation
 from scim.adapters.tables.index_writes import counted_index, index_writes
 from scim.adapters.tables.outbox import read_tally
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.settled import AGAIN, expired, moved
 from scim.adapters.tables.table import (
     MAX_TRANSACTION_BYTES,
     MAX_TRANSACTION_WRITES,
@@ -50,36 +51,58 @@ async def relay(partition: Partition) -> int:
 
 async def relay_to_end(partition: Partition) -> Relayed:
     """Do what :func:`relay` does, and return the index as it was read or left, too, at no further cost."""
-    moved, index = 0, index_of(())
+    count, index = 0, index_of(())
     async for _ in Attempts():
         backlog = await read_backlog(partition)
         index = backlog.index
+        old: Sequence[Row] = _expired(backlog) if index.settled else ()
         try:
             async for rows in backlog.windows(partition):
                 left = rows
                 while left:
                     part = fitting(index, left)
-                    index = await _move(partition, index, part)
-                    moved, left = moved + len(part), left[len(part) :]
+                    index, old = await _move(partition, index, part, old)
+                    count, left = count + len(part), left[len(part) :]
+            while old:
+                old = await _forget(partition, old)
         except TransactionRefusedError:  # Another relay was faster: let it go on, and look again.
             continue
         break
-    return Relayed(moved, index)
+    return Relayed(count, index)
 
 
-async def _move(partition: Partition, index: DirectoryIndex, rows: Sequence[Row]) -> DirectoryIndex:
-    """Move rows into the feed and return the index behind them, which guards the next transaction."""
+def _expired(backlog: Backlog) -> Sequence[Row]:
+    head = [backlog.index.head] if backlog.index.head else []
+    return expired(backlog.index.settled, [*backlog.waiting, *head])
+
+
+async def _move(
+    partition: Partition, index: DirectoryIndex, rows: Sequence[Row], old: Sequence[Row]
+) -> tuple[DirectoryIndex, Sequence[Row]]:
+    """Move rows into the feed and return the index behind them, which guards the next transaction.
+
+    What is left of old settled rows is returned, too: as many as there was room for are deleted.
+    """
     columns = {} if index.head else first_generation()
     after = counted_index(index, [read_tally(row.values) for row in rows], columns)
-    etags = await partition.commit([*index_writes(index, after), *_feed_writes(index.number + 1, rows)])
-    return changed(after, head=changed(after.head, etag=etags[0])) if after.head else after
+    writes = [*index_writes(index, after), *_feed_writes(index.number + 1, rows)]
+    room = MAX_TRANSACTION_WRITES - len(writes)
+    etags = await partition.commit([*writes, *(delete(row.key, row.etag) for row in old[:room])])
+    return (changed(after, head=changed(after.head, etag=etags[0])) if after.head else after), old[room:]
 
 
 def _feed_writes(first_number: int, rows: Sequence[Row]) -> Iterator[Write]:
     for number, row in enumerate(rows, first_number):
         values: dict[str, Value] = {**row.values, "operation": keys.last_id(row.key)}
-        yield delete(row.key, row.etag)
+        values.pop(AGAIN, None)
+        yield moved(row)
         yield insert(keys.feed(number), values)
+
+
+async def _forget(partition: Partition, old: Sequence[Row]) -> Sequence[Row]:
+    """Delete settled rows that no late attempt can meet any more, and return what is left of them."""
+    await partition.commit([delete(row.key, row.etag) for row in old[:MAX_TRANSACTION_WRITES]])
+    return old[MAX_TRANSACTION_WRITES:]
 
 
 def fitting(index: DirectoryIndex, rows: Sequence[Row]) -> Sequence[Row]:

@@ -19,6 +19,7 @@ from scim.adapters.tables.failures import (
     error_of,
     failed_answer,
     retry_after,
+    service_timeout,
 )
 from scim.adapters.tables.filters import MAX_ROWS, range_filter, selected
 from scim.adapters.tables.limits import check_payload, check_transaction, is_possible_key
@@ -98,7 +99,8 @@ class RestTable:
         body = self._codec.encode(partition, writes)
         check_payload(len(body))
         path = f"{self._account_path}/$batch"
-        response = await self._send("POST", path, content_type=self._codec.content_type, body=body)
+        query = f"?timeout={service_timeout(attempt_timeout())}"
+        response = await self._send("POST", path, query, content_type=self._codec.content_type, body=body)
         if response.status != _ACCEPTED:
             raise _failure(response)
         return decode_batch(response.body, len(writes))

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from scim.adapters.tables.failures import AttemptFailedError, ProofRejectedError
 from scim.adapters.tables.table import Row, RowPage, StorageUnavailableError, Table, TransactionRefusedError, Write
 from scim.adapters.tables.unanswered import Commit
+from scim.adapters.tables.voiding import Voids
 from scim.resources.storage_scope import current_storage_scope
 
 MAX_RETRIES: Final = 3
@@ -27,13 +28,15 @@ class RetryingTable:
     """A :class:`~scim.adapters.tables.table.Table` over one that tries once.
 
     A commit is repeated even when it is not known whether an attempt was applied. One that records its operation in the
-    outbox is then never applied twice (:class:`~scim.adapters.tables.unanswered.Commit`); any other may meet its own
-    writes, and the refusal says so (``uncertain``).
+    outbox is then never applied twice (:class:`~scim.adapters.tables.unanswered.Commit`), and made void when it is
+    given up (:class:`~scim.adapters.tables.voiding.Voids`). Any other may meet its own writes, and the refusal says so
+    (``uncertain``).
     """
 
     def __init__(self, table: Table, pause: Pause = sleep) -> None:
         self._table = table
         self._pause = pause
+        self._voids = Voids(table)
 
     async def read(self, partition: str, key: str, *, select: Sequence[str] = ()) -> Row | None:
         """Return a row, or None."""
@@ -57,7 +60,16 @@ class RetryingTable:
 
     async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none, and return the new ETags in order."""
-        return await with_retries(Commit(self._table, partition, writes), self._pause)
+        commit = Commit(self._table, partition, writes)
+        try:
+            return await with_retries(commit, self._pause)
+        finally:
+            if commit.is_left_open:
+                self._voids.add(partition, commit.operation_id)
+
+    async def close(self) -> None:
+        """Wait a moment for operations that are being made void."""
+        await self._voids.close()
 
 
 async def with_retries(call: Callable[[], Awaitable[T]], pause: Pause = sleep) -> T:

@@ -10,7 +10,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.core.rest._http_response_impl_async import AsyncHttpResponseImpl  # private: it alone reads multipart answers
 from yarl import URL
 
-from scim.adapters.tables.failures import attempt_timeout
+from scim.adapters.tables.failures import attempt_timeout, service_timeout
 from scim.adapters.tables.limits import check_payload
 from scim.adapters.tables.transport import StorageRequest, StorageResponse, Transport
 
@@ -36,8 +36,11 @@ class SdkTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         # The SDK signs the URL in yarl's spelling, so it is sent in that spelling.
         url = str(URL(request.url))
         headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}
-        sent = StorageRequest(request.method, url, headers, body)
-        response = await self._transport.send(sent, attempt_timeout())
+        seconds = attempt_timeout()
+        if request.method != "GET":
+            # Not part of what is signed, as of the whole query nothing but "comp" is.
+            url = str(URL(url).update_query(timeout=service_timeout(seconds)))
+        response = await self._transport.send(StorageRequest(request.method, url, headers, body), seconds)
         if response.status == _UNAUTHORIZED:
             self._rejected()
         return _SdkResponse(request, response)

@@ -15,12 +15,15 @@ from scim.adapters.tables.directory_index import LAST_COLUMNS
 from scim.adapters.tables.failures import AttemptFailedError
 from scim.adapters.tables.generation import first_generation
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.settled import SETTLED, is_void, marked
 from scim.adapters.tables.table import (
     MAX_TRANSACTION_WRITES,
     Int64,
     Row,
+    StorageUnavailableError,
     Table,
     TransactionRefusedError,
+    TransactionTooLargeError,
     Value,
     Write,
     insert,
@@ -47,7 +50,14 @@ class Commit:
     partition: str
     writes: Sequence[Write]
     is_unanswered: bool = False
-    """Whether an attempt was made that may have been applied."""
+    """Whether an attempt was made that may have been applied, or may still be."""
+    is_open: bool = False
+    """Whether nobody knows what became of it: an attempt is under way, or may come late and meet nothing."""
+
+    @property
+    def is_left_open(self) -> bool:
+        """Whether an attempt may be applied of which whoever waits for the answer is told that it failed."""
+        return self.is_open and bool(self.operation_id)
 
     async def __call__(self) -> list[str]:
         """Return the new ETags in order, or an empty one for each write when an earlier attempt had been applied.
@@ -55,14 +65,22 @@ class Commit:
         :raises TransactionRefusedError: When it is refused.
         :raises AttemptFailedError: When this attempt is not answered.
         """
-        operation_id = self._operation_id() if self.is_unanswered else ""
+        operation_id = self.operation_id if self.is_unanswered else ""
+        self.is_open = True
         try:
-            return await (self._again(operation_id) if operation_id else self._send(self.writes))
+            etags = await (self._again(operation_id) if operation_id else self._send(self.writes))
         except AttemptFailedError as failure:
             self.is_unanswered |= failure.may_be_applied
+            self.is_open = self.is_unanswered
             raise
+        except (TransactionRefusedError, TransactionTooLargeError, StorageUnavailableError):
+            self.is_open = self.is_unanswered
+            raise
+        self.is_open = False
+        return etags
 
-    def _operation_id(self) -> str:
+    @property
+    def operation_id(self) -> str:
         """Return the operation that the transaction records in the outbox, if it does and has room for a guard."""
         recorded = (w.key for w in self.writes if w.kind == "insert" and w.key.startswith(keys.OUTBOX_FIRST))
         return keys.last_id(next(recorded, "")) if len(self.writes) < MAX_TRANSACTION_WRITES else ""
@@ -80,8 +98,10 @@ class Commit:
         if await _is_recorded(rows, operation_id, head):
             return [""] * len(self.writes)
         guard = merge(keys.HEAD, {}, head.etag) if head else insert(keys.HEAD, {**_EMPTY_HEAD, **first_generation()})
+        record = keys.outbox(operation_id)
+        writes = [marked(write) if write.key == record else write for write in self.writes]
         try:
-            return (await self._send([*self.writes, guard]))[:-1]
+            return (await self._send([*writes, guard]))[:-1]
         except TransactionRefusedError as refused:
             if refused.index == len(self.writes):
                 raise AttemptFailedError("The relay was at work; look again.", may_be_applied=True) from refused
@@ -95,8 +115,9 @@ async def _is_recorded(rows: Partition, operation_id: str, head: Row | None) -> 
 
     :param head: Read before, so that the feed is searched to its end of that moment at least.
     """
-    if await rows.read(keys.outbox(operation_id), select=("RowKey",)) is not None:
-        return True
+    record = await rows.read(keys.outbox(operation_id), select=("RowKey", SETTLED))
+    if record is not None:
+        return not is_void(record)
     last = int(str(head.values["number"])) if head else 0
     recent = (keys.feed(max(0, last - _RECENT)), keys.FEED_END)
     return any([row.values.get("operation") == operation_id async for row in rows.rows(recent, select=("operation",))])

@@ -10,6 +10,7 @@ from typing import Any, Final
 from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.document_rows import joined_text
+from scim.adapters.tables.settled import is_settled
 from scim.adapters.tables.table import Row, Value
 from scim.resources.identifiers import ResourceName
 from scim.resources.values import parse_datetime
@@ -66,6 +67,8 @@ def has_readable_events(row: Row) -> bool:
 
 def is_late(row: Row) -> bool:
     """Tell whether an outbox row has waited for the relay for more than 15 minutes, by the service's timestamp."""
+    if is_settled(row):
+        return False
     written = parse_datetime(row.timestamp)
     return written is not None and (datetime.now(UTC) - written).total_seconds() > LATE_SECONDS
 
