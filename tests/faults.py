@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 from uuid import uuid4
@@ -147,6 +147,29 @@ def _lose(reason: str) -> Fault:
         raise ConnectionLostError(reason, sent=True)
 
     return fault
+
+
+@dataclass(slots=True)
+class Late:
+    """Requests that nobody waits for any more, and that storage carries out when it is told to."""
+
+    requests: list[Callable[[], Awaitable[StorageResponse]]] = field(default_factory=list)
+
+    def fault(self) -> Fault:
+        """Return the fault: storage does not act and does not answer, for now."""
+
+        async def fault(request: StorageRequest, send: Send) -> StorageResponse:
+            self.requests.append(lambda: send(request))
+            raise ConnectionLostError("timed out, and is carried out later", sent=True)
+
+        return fault
+
+    async def arrive(self) -> int:
+        """Let storage carry them out, and return how many there were."""
+        held, self.requests = self.requests, []
+        for request in held:
+            await request()
+        return len(held)
 
 
 def answer(status: int, *, retry_after: str | None = None) -> Fault:
