@@ -372,6 +372,13 @@ async def a_feed_row_is_gone(at: Sample) -> list[tuple[str, str]]:
 
 
 @reported
+async def an_operation_stands_in_the_feed_twice(at: Sample) -> list[tuple[str, str]]:
+    rows = at.directory.rows()
+    await at.directory.change(key := keys.feed(4), operation=rows[keys.feed(2)].values["operation"])
+    return [("told_twice", key)]
+
+
+@reported
 async def the_last_feed_rows_are_gone(at: Sample) -> list[tuple[str, str]]:
     await at.directory.drop(keys.feed(4), keys.feed(5))
     return [("feed_gap", keys.feed(4))]

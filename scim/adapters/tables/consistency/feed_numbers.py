@@ -9,7 +9,7 @@ from scim.adapters.tables.partition import Partition
 
 
 async def feed_violations(partition: Partition, walk: DirectoryWalk, number: int | None) -> list[Violation]:
-    """Return the gaps of the feed that retention does not explain, and whether it goes on beyond the head.
+    """Return the gaps of the feed that retention does not explain, what it tells twice, and whether it passes the head.
 
     :param number: The head's number before the walk, or None when it cannot be read.
     """
@@ -17,6 +17,9 @@ async def feed_violations(partition: Partition, walk: DirectoryWalk, number: int
     if number is not None and 0 < walk.last_number < number:
         gaps.append((walk.last_number + 1, number))
     violations = [gap for first, last in gaps for gap in await _gap(partition, first, last)]
+    for key, earlier in walk.repeated.found:
+        sentence = f"The feed tells an operation again that number {int(keys.last_id(earlier))} told."
+        violations.append(Violation("told_twice", key, sentence))
     head = await partition.read(keys.HEAD)
     current = head.values.get("number", 0) if head else 0
     if isinstance(current, int) and current < walk.last_number:

@@ -27,6 +27,7 @@ Kind = Literal[
     "feed_gap",
     "untold_resources",
     "feed_beyond_head",
+    "told_twice",
     "unreadable_index",
     "unreadable_events",
     "unfinished_of_existing_group",

@@ -16,6 +16,7 @@ from scim.adapters.tables.consistency.readable import (
     lookups_of,
     readable_document,
 )
+from scim.adapters.tables.consistency.repeated_operations import RepeatedOperations
 from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
 from scim.adapters.tables.consistency.untold import ToldResources
 from scim.adapters.tables.partition import Partition
@@ -53,6 +54,7 @@ class DirectoryWalk:
         self.gaps: list[tuple[int, int]] = []
         """First and last number of each gap in the feed."""
         self.last_number = 0
+        self.repeated = RepeatedOperations()
         self._partition = partition
         self._ledger = ledger
         self._counting = counting
@@ -123,6 +125,8 @@ class DirectoryWalk:
         if self.last_number and number != self.last_number + 1 and len(self.gaps) < _MAX_GAPS:
             self.gaps.append((self.last_number + 1, number - 1))
         self.last_number = number
+        if "operation" in row.values:
+            self.repeated.see(row.key, str(row.values["operation"]))
         if not has_readable_events(row):
             self._suspect(row)
         if self._told is not None:
