@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from scim.adapters.tables.relay import relay
-from scim.adapters.tables.retrying_table import RetryingTable
 from scim.resources.identifiers import begin_operation
 from scim.resources.membership import Member, MembershipChange
 from tests.faults import Call, Late, drop_before_commit, transactions
@@ -70,7 +69,7 @@ async def come_late(scene: Scene, kind: WriteKind, change: Change, lateness: Lat
     await change.holds()
     await _undo(scene, before, await _contents(scene))
     await relay(scene.partition)
-    await settled(scene)
+    await scene.settle()
     left = await _contents(scene)
 
     await late.arrive()
@@ -79,13 +78,6 @@ async def come_late(scene: Scene, kind: WriteKind, change: Change, lateness: Lat
     assert now.users == left.users
     assert now.groups == left.groups
     assert now.memberships == left.memberships
-
-
-async def settled(scene: Scene) -> None:
-    """Wait until what was given up is void."""
-    table = scene.partition.table
-    assert isinstance(table, RetryingTable)
-    await table.close()
 
 
 async def _contents(scene: Scene) -> Contents:

@@ -62,7 +62,13 @@ class Occurrence:
     def plan(self, scene: Scene) -> None:
         """Let the fault happen in what is sent next."""
         scene.transport.reset()
-        scene.transport.when(_SameCall(self.call), FAULTS[self.fault], times=_ATTEMPTS if self.lasting else 1)
+        same = _SameCall(self.call)
+        # What the background does depends on what others left, so that a call of this number may be of another kind.
+        scene.transport.when(
+            lambda call: same(call) and self.fault in possible_faults(call),
+            FAULTS[self.fault],
+            times=_ATTEMPTS if self.lasting else 1,
+        )
 
 
 @dataclass(slots=True)
@@ -126,6 +132,7 @@ async def suffer(scene: Scene, kind: WriteKind, change: Change, occurrence: Occu
     """Let one write meet a fault, and assert that it succeeds, or says that it may be repeated and then succeeds."""
     scene.transport.reset()
     await change.arrange()
+    await scene.settle()
     occurrence.plan(scene)
     answered = await change.send()
     scene.transport.reset()

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
+from urllib.parse import urlsplit
 
 from scim.adapters.tables import large_groups
 from scim.adapters.tables.transport import AiohttpTransport, StorageRequest, StorageResponse
@@ -85,7 +86,7 @@ def _set_end(file: Path) -> None:
 
 
 def _was_applied(request: StorageRequest, response: StorageResponse) -> bool:
-    is_ours = request.url.endswith("/$batch") and f"/{RESOURCES_TABLE}".encode() in request.body
+    is_ours = urlsplit(request.url).path.endswith("/$batch") and f"/{RESOURCES_TABLE}".encode() in request.body
     return is_ours and b"HTTP/1.1 4" not in response.body
 
 

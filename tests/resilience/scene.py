@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scim.adapters.tables.client import StorageAccount
+from scim.adapters.tables.retrying_table import RetryingTable
 from scim.adapters.tables.table import Table
 from scim.adapters.tables.transport import Transport
 from scim.composition import Application
@@ -46,6 +47,12 @@ class Scene(Stock):
     client: ScimClient
     transport: FaultyTransport
     pool: Sequence[str]
+
+    async def settle(self) -> None:
+        """Wait until what was given up is void: that is done beside the requests, and its calls count, too."""
+        table = self.partition.table
+        assert isinstance(table, RetryingTable)
+        await table.close()
 
 
 async def no_pause(_seconds: float) -> None:

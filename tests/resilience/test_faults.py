@@ -73,6 +73,7 @@ async def _failures(directory: Open, kind: WriteKind, occurrences: Sequence[Occu
             await suffer(scene, kind, change, occurrence)
         except AssertionError as failure:
             failures.append(f"{occurrence}: {failure}")
+    await scene.settle()
     if kind.is_replayable and not failures:
         await assert_sound(scene.client.application, scene.client.partition)
     return failures

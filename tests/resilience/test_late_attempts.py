@@ -15,7 +15,7 @@ from tests.faults import Late, drop_before_commit, transactions
 from tests.resilience.background_writes import BACKGROUND_WRITES
 from tests.resilience.change import WriteKind
 from tests.resilience.group_writes import GROUP_WRITES
-from tests.resilience.late_attempts import Lateness, come_late, settled
+from tests.resilience.late_attempts import Lateness, come_late
 from tests.resilience.matrix import storage_calls
 from tests.resilience.scene import Scene, open_scene
 from tests.resilience.soundness import assert_sound
@@ -149,7 +149,7 @@ async def test_a_member_that_was_removed_stays_removed_when_its_first_addition_w
     added = await scene.client.patch(path, add_members(scene.pool[5]))
     removed = await scene.client.patch(path, remove_members(scene.pool[5]))
     await relay(scene.partition)
-    await settled(scene)
+    await scene.settle()
 
     assert await late.arrive() == 1
 
