@@ -27,7 +27,8 @@ from scim.maintenance.restoring import restore
 from scim.maintenance.results import RestoreResult
 from tests.api import ApiClient
 from tests.fakes.memory_account import MemoryAccount
-from tests.service import ScimClient, Service, service_on
+from tests.mirror import assert_events_tell_all
+from tests.service import ScimClient, Service, add_members, remove_members, service_on
 
 Act = Callable[[], Awaitable[object]]
 
@@ -72,15 +73,19 @@ def moved(scim: ScimClient, service: Service) -> ScimClient:
 
 
 @pytest.fixture
-async def torn(scim: ScimClient, account: MemoryAccount, tmp_path: Path) -> Path:
+async def torn(api: ApiClient, scim: ScimClient, account: MemoryAccount, tmp_path: Path) -> Path:
     """A copy during which users came and went, were relayed, and groups changed."""
+    assert api.key
     ids = await scim.new_users(10)
     team = (await scim.new_group("Team", ids[:5]))["id"]
+    staying = (await scim.new_group("Staying", ids[:3]))["id"]
+    nested = (await scim.new_group("Nested", [staying]))["id"]
     await scim.relay()
     await scim.new_users(5, "waiting")
 
     async def while_derived_is_read() -> None:
         await scim.new_users(3, "early")
+        await scim.patch(f"/Groups/{staying}", add_members(ids[8]), remove_members(ids[2]))
 
     async def while_the_outbox_is_read() -> None:
         await relay(scim.partition)
@@ -91,6 +96,8 @@ async def torn(scim: ScimClient, account: MemoryAccount, tmp_path: Path) -> Path
         await scim.new_users(6, "untold")
         await scim.patch(f"/Users/{ids[0]}", {"op": "replace", "path": "title", "value": "Boss"})
         await scim.delete(f"/Users/{ids[1]}")
+        await scim.patch(f"/Groups/{staying}", add_members(ids[9]), remove_members(ids[0]))
+        await scim.new_group("Untold", [*ids[2:5], nested])
         await scim.delete(f"/Groups/{team}")
         await scim.relay()
 
@@ -135,6 +142,25 @@ async def test_what_is_derived_goes_on_after_a_restore(scim: ScimClient, other: 
     assert (await read_state(back.partition)).number == head.values["number"]
 
 
+async def test_events_tell_all_that_came_back_once_it_is_repaired(
+    api: ApiClient, scim: ScimClient, other: Service, torn: Path
+) -> None:
+    await put_back(other.application, torn)
+    back, reader = moved(scim, other), ApiClient(other.application, api.key, other.meter)
+    (untold,) = [each for each in await check_directory(back.partition) if each.kind == "untold_resources"]
+    assert "of the creation of 7 of" in untold.sentence
+
+    assert (await repair_directory(back.partition)).left == []
+
+    await assert_events_tell_all(reader, back.directory.id)
+    told = (await read_feed(back.partition, FeedCursor(), 1000)).events
+    assert {event.get("reason") for _, event in told} == {None, "restore"}
+    await back.new_users(2, "later")
+    await back.relay()
+    assert await check_directory(back.partition) == []
+    await assert_events_tell_all(reader, back.directory.id)
+
+
 async def test_a_consumer_that_takes_everything_anew_has_what_the_directory_lists(
     scim: ScimClient, other: Service, torn: Path
 ) -> None:
@@ -154,8 +180,8 @@ async def test_a_consumer_that_takes_everything_anew_has_what_the_directory_list
     assert copied == {each["id"] for each in (await back.get("/Users", {"count": "200"})).resources}
 
 
-async def test_a_copy_made_by_two_writers_at_once_comes_back_clean(
-    scim: ScimClient, account: MemoryAccount, other: Service, tmp_path: Path
+async def test_a_copy_made_by_two_writers_at_once_comes_back_clean_and_told(
+    api: ApiClient, scim: ScimClient, account: MemoryAccount, other: Service, tmp_path: Path
 ) -> None:
     async def give_way(_name: str, _key: str) -> None:
         await asyncio.sleep(0)
@@ -185,6 +211,7 @@ async def test_a_copy_made_by_two_writers_at_once_comes_back_clean(
         await read_feed(back.partition, old, 10)
     told = (await read_feed(back.partition, FeedCursor(), 1000)).events
     assert len({event["id"] for _, event in told}) == len(told)
+    await assert_events_tell_all(ApiClient(other.application, api.key, other.meter), scim.directory.id)
 
 
 # -- One directory into a service that goes on --------------------------

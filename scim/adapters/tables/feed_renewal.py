@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from scim.adapters.tables import keys
-from scim.adapters.tables.generation import GENERATION, RENEWED, TOLD_FROM, renewed_generation
+from scim.adapters.tables.generation import GENERATION, renewed_generation
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Int64, TransactionRefusedError, Value, Write, insert, merge
 from scim.resources.attempts import Attempts
 from scim.resources.errors import StorageUnavailableError
 
 
-async def renew_feed(partition: Partition, *, tells_of_all: bool = True) -> str:
+async def renew_feed(partition: Partition) -> str:
     """Give a feed a new generation, so that all its readers take everything anew, and return it.
 
     The head is brought behind the last row of the feed, where a copy has it before. Two storage requests, and one for
     each 1,000 rows that the head does not know.
 
-    :param tells_of_all: Whether events may tell of all resources that are there; else the head says from when on.
     :raises StorageUnavailableError: When relays kept coming first.
     """
     columns = renewed_generation()
-    if not tells_of_all:
-        columns[TOLD_FROM] = columns[RENEWED]
     async for _ in Attempts():
         try:
             await partition.commit([await _renewal(partition, columns)])

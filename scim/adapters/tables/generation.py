@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from scim.adapters.tables.table import Value
 from scim.events.feed import NO_FEED_YET, CursorExpiredError, FeedCursor
 
-GENERATION, RENEWED, TOLD_FROM = "generation", "renewed", "told_from"
-"""Columns of a head: the generation; when it took the place of another, absent in a feed's first one; and from when on
-events tell of every creation, where there are older resources of which they do not."""
+GENERATION, RENEWED, RETOLD = "generation", "renewed", "retold"
+"""Columns of a head: the generation; when it took the place of another, absent in a feed's first one; and the same time
+again when events say all of what was put back then."""
 
 
 def new_generation() -> str:

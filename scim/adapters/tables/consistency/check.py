@@ -18,8 +18,8 @@ from scim.adapters.tables.consistency.derived import derived_violations
 from scim.adapters.tables.consistency.feed_numbers import feed_violations
 from scim.adapters.tables.consistency.inspection import inspect
 from scim.adapters.tables.consistency.ledger import Differences, Sums
+from scim.adapters.tables.consistency.retelling import untold_violations
 from scim.adapters.tables.consistency.row_kind import kind_of
-from scim.adapters.tables.consistency.untold import told_resources, untold_violations
 from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.consistency.walk import DirectoryWalk, cases_of
 from scim.adapters.tables.partition import Partition, in_parallel
@@ -55,8 +55,8 @@ async def examine(partition: Partition, progress: Progress) -> Examination:
     """Return what :func:`check_directory` returns, and what mending it needs."""
     before = await readable_index(partition)
     counting = Counting(before) if before else None
-    sums, told = Sums(), await told_resources(partition)
-    walk = DirectoryWalk(partition, sums, counting, progress, told)
+    sums = Sums()
+    walk = DirectoryWalk(partition, sums, counting, progress)
     await walk.run()
     cases, complete = walk.suspects, walk.is_complete
     buckets = sums.unbalanced()
@@ -73,7 +73,7 @@ async def examine(partition: Partition, progress: Progress) -> Examination:
     if counting is not None:
         violations += await count_violations(partition, counting, progress)
         violations += await derived_violations(partition)
-        violations += await untold_violations(partition, told)
+        violations += await untold_violations(partition)
     if not complete:
         sentence = "More may be wrong than was looked at: repair, then check again."
         violations.append(Violation("incomplete", keys.HEAD, sentence))

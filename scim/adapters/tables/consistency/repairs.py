@@ -12,8 +12,8 @@ from scim.adapters.tables.consistency.derived import recount_derived
 from scim.adapters.tables.consistency.finding import one_write_a_row
 from scim.adapters.tables.consistency.inspection import inspect
 from scim.adapters.tables.consistency.recount import mend_index, recount
+from scim.adapters.tables.consistency.retelling import retell
 from scim.adapters.tables.consistency.violation import Violation
-from scim.adapters.tables.feed_renewal import renew_feed
 from scim.adapters.tables.partition import Partition, in_parallel
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import TransactionRefusedError
@@ -29,7 +29,6 @@ _MENDED_BY_COUNTING: Final = (
     "feed_beyond_head",
     "counted_during_writes",
 )
-_MENDED_BY_RENEWING: Final = ("untold_resources",)
 _MENDED_BY_DERIVING: Final = ("wrong_member_count", "wrong_coverage", "not_derived")
 
 
@@ -60,6 +59,8 @@ async def repair_directory(partition: Partition, progress: Progress = no_progres
         seen = {_name(violation): violation for violation in found.violations} | seen
         if found.violations == before.violations:
             break
+    if not found.violations:
+        await retell(partition)  # Where nothing was wrong it is noted that events and rows agree.
     left = {_name(violation) for violation in found.violations}
     mended = [seen[name] for name in seen.keys() - left if seen[name].kind != "unreadable_events"]
     return Repair(sorted(mended), found.violations, found.rows)
@@ -84,8 +85,7 @@ async def _mend(partition: Partition, found: Examination, progress: Progress) ->
         await recount(partition, progress)
     if any(violation.kind in _MENDED_BY_DERIVING for violation in found.violations):
         await recount_derived(partition)
-    if any(violation.kind in _MENDED_BY_RENEWING for violation in found.violations):
-        await renew_feed(partition, tells_of_all=False)
+    await retell(partition)
 
 
 async def _mend_cases(partition: Partition, cases: Sequence[str], progress: Progress) -> None:

@@ -18,7 +18,6 @@ from scim.adapters.tables.consistency.readable import (
 )
 from scim.adapters.tables.consistency.repeated_operations import RepeatedOperations
 from scim.adapters.tables.consistency.row_kind import RowKind, kind_of
-from scim.adapters.tables.consistency.untold import ToldResources
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.summary_columns import has_summary_of
 from scim.adapters.tables.table import Row
@@ -40,14 +39,7 @@ class DirectoryWalk:
     Memory does not grow with the directory: a page of rows, and at most 50,000 suspects.
     """
 
-    def __init__(
-        self,
-        partition: Partition,
-        ledger: Ledger,
-        counting: Counting | None,
-        progress: Progress,
-        told: ToldResources | None = None,
-    ) -> None:
+    def __init__(self, partition: Partition, ledger: Ledger, counting: Counting | None, progress: Progress) -> None:
         self.suspects: set[str] = set()
         self.is_complete = True
         self.rows = 0
@@ -58,7 +50,6 @@ class DirectoryWalk:
         self._partition = partition
         self._ledger = ledger
         self._counting = counting
-        self._told = told
         self._progress = progress
         self._unfinished: frozenset[str] = frozenset()
         self._anchor = ""
@@ -117,8 +108,6 @@ class DirectoryWalk:
     def _outbox(self, row: Row) -> None:
         if is_late(row) or not (is_readable_index_row(row) and has_readable_events(row)):
             self._suspect(row)
-        if self._told is not None:
-            self._told.event_row(row)
 
     def _feed(self, row: Row) -> None:
         number = int(keys.last_id(row.key))
@@ -129,8 +118,6 @@ class DirectoryWalk:
             self.repeated.see(row.key, str(row.values["operation"]))
         if not has_readable_events(row):
             self._suspect(row)
-        if self._told is not None:
-            self._told.event_row(row)
 
     def _document(self, name: ResourceName, row: Row) -> None:
         resource_id, body = keys.last_id(row.key), readable_document(name, row)
@@ -145,8 +132,6 @@ class DirectoryWalk:
             self._ledger.state(f"{key}={resource_id}")
         if self._counting is not None:
             self._counting.add(name, resource_id, active=active)
-        if self._told is not None:
-            self._told.resource(resource_id)
 
     def _has_summary(self, name: ResourceName, row: Row, body: dict[str, Any]) -> bool:
         return self._partition.row_format < LIST_COLUMNS_SINCE or has_summary_of(name, row, body)
