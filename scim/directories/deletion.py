@@ -72,11 +72,16 @@ class DirectoryDeletion:
 
         :raises DirectoryNotFoundError: When there is none of this id.
         """
-        actor = current_actor()
-        directory = await self._store.update_directory(
-            directory_id, lambda old: begin_deletion(old, self._now(), actor), deleting=True
-        )
-        note_change("directory.deleting", directory_id, actor, organization_id=directory.organization_id)
+        actor, begins = current_actor(), False
+
+        def begin(old: Directory) -> Directory:
+            nonlocal begins
+            begins = old.deletion is None
+            return begin_deletion(old, self._now(), actor)
+
+        directory = await self._store.update_directory(directory_id, begin, deleting=True)
+        if begins:
+            note_change("directory.deleting", directory_id, actor, organization_id=directory.organization_id)
         self._ask(directory_id)
         return directory
 

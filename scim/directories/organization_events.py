@@ -70,7 +70,14 @@ class OrganizationEvents(Protocol):
 def note_event(event: OrganizationEvent) -> None:
     """Say in the log what an event tells of, without names."""
     about = {"organization_id": event.organization_id, "directory_id": event.directory_id or ""}
-    note_change(event.type, event.object_id, event.actor, **about)
+    note_change(event.type, f"{event.object_id}{_mappings(event)}", event.actor, **about)
+
+
+def _mappings(event: OrganizationEvent) -> str:
+    """Return which mappings came, went and changed, by their names, which are those of attributes."""
+    mappings = event.as_json()["data"].get("attribute_mappings", {})
+    told = [f"{word} {' '.join(mappings[word])}" for word in ("added", "removed", "changed") if mappings.get(word)]
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def event_json(event: OrganizationEvent, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,9 @@ async def test_a_change_by_an_api_key_names_the_key_in_its_event_and_its_line(
     assert logged["create_directory"]["changes"] == f"directory.created {one['id']}"
     assert logged["rotate_token"]["changes"] == f"token.rotated {version}"
     assert logged["revoke_token"]["changes"] == f"token.revoked {version}"
-    assert logged["put_attribute_mappings"]["changes"] == f"directory.attribute_mappings_changed {one['id']}"
+    assert logged["put_attribute_mappings"]["changes"] == (
+        f"directory.attribute_mappings_changed {one['id']} (added tag)"
+    )
     assert "backend" not in caplog.text
 
 

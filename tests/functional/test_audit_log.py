@@ -313,3 +313,15 @@ async def test_an_entry_that_came_back_before_its_event_does_not_keep_it_untold(
 
     assert [each["type"] for each in await told(api, organization)].count("api_key.created") == 1
     assert len(await api.all_pages(f"organizations/{organization}/audit-log", 100, object_id=key)) == 1
+
+
+@both_storages
+async def test_what_telling_of_a_key_costs_is_counted_and_of_a_service_key_it_is_nothing(api: ApiClient) -> None:
+    organization = await api.new_organization()
+    bodies = [{"name": "Reporting", "scopes": ["read"], "organization_id": each} for each in (organization, None)]
+
+    made = [await api.post("keys", body) for body in bodies]
+    ended = [await api.delete(f"keys/{each.json['id']}") for each in made]
+
+    assert [each.storage_requests for each in made] == [6, 2]
+    assert [each.storage_requests for each in ended] == [6, 3]
