@@ -64,6 +64,10 @@ class PortalSession:
         """Who makes changes in this session."""
         return Actor("portal_session", self.id, self.label, self.link_id)
 
+    def key_of(self, random_bytes: Callable[[int], bytes]) -> SessionKey:
+        """Return the key of the session if its secret was made of these bytes, else one that does not open it."""
+        return SessionKey(self.organization_id, self.link_id, random_secret(random_bytes))
+
     def opens(self, directory_id: str) -> bool:
         """Tell whether the session opens a directory of its organization."""
         return self.directory_id in (None, directory_id)
@@ -150,14 +154,15 @@ def new_attempt() -> str:
     return secrets.token_urlsafe(32)
 
 
-def random_bytes_of(attempt: str, code: str) -> Callable[[int], bytes] | None:
-    """Return what the secret of an attempt's session is made of, the same each time; None for a malformed attempt.
+def random_bytes_of(attempt: str, code: str, begun: datetime) -> Callable[[int], bytes] | None:
+    """Return what the secret is made of for the session that an attempt began at a time; None for a malformed attempt.
 
-    Whoever knows the code alone cannot make it, since the attempt is as long and known to one form only.
+    Whoever knows the code alone cannot make it, since the attempt is as long and known to one form only. A session that
+    the same attempt begins later has another one.
     """
     if not _ATTEMPT.fullmatch(attempt):
         return None
-    made = hmac.new(attempt.encode(), f"session of {code}".encode(), sha256).digest()
+    made = hmac.new(attempt.encode(), f"session of {code} begun {begun.isoformat()}".encode(), sha256).digest()
     return lambda length: made[:length]
 
 

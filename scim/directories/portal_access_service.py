@@ -201,8 +201,8 @@ class PortalAccessService:
         def with_session(use: LinkUse) -> LinkUse:
             if not is_code_of(code, use.link):
                 return use
-            if not made:
-                made.append(self._begun(use, organization, code, attempt, browser))
+            begun = self._begun_before(use, code, attempt)
+            made[:] = [begun or (made[0] if made else self._begun(use, organization, code, attempt, browser))]
             return use.with_session(made[0][1], now)
 
         use = await self._update(organization.id, link_id_of(code), with_session)
@@ -215,13 +215,19 @@ class PortalAccessService:
     def _begun(
         self, use: LinkUse, organization: Organization, code: str, attempt: str, browser: str | None
     ) -> tuple[SessionKey, PortalSession]:
-        """Return the session of an attempt; another one where that has ended."""
-        now, fresh = self._now(), self._random_bytes
-        again = new_session(use.link, organization.name, now, random_bytes_of(attempt, code) or fresh, browser)
-        ended = use.session(again[1].id)
-        if ended is None or self._uses.seen(ended).is_open(now):
-            return again
-        return new_session(use.link, organization.name, now, fresh, browser)
+        """Return a new session of an attempt."""
+        now = self._now()
+        random_bytes = random_bytes_of(attempt, code, now) or self._random_bytes
+        return new_session(use.link, organization.name, now, random_bytes, browser)
+
+    def _begun_before(self, use: LinkUse, code: str, attempt: str) -> tuple[SessionKey, PortalSession] | None:
+        """Return the open session that an attempt has begun, with its key, or None."""
+        for session in use.sessions:
+            random_bytes = random_bytes_of(attempt, code, session.created)
+            key = session.key_of(random_bytes) if random_bytes else None
+            if key and key.opens(session) and self._uses.seen(session).is_open(self._now()):
+                return key, session
+        return None
 
     async def recognise(self, key: SessionKey | None, *, is_use: bool = True) -> PortalSession | None:
         """Return the open session of a key, or None. One storage request, and behind it at most one more a minute.

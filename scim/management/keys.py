@@ -127,7 +127,7 @@ OPERATIONS = (
         "keys",
         "Make an API key, shown once",
         create_key,
-        "2; for one organization 6",
+        "1; for one organization 5",
         NewKeyAnswer,
         body=NewKey,
         status=201,

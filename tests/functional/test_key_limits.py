@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
@@ -9,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from scim.adapters.tables.api_keys import PARTITION
-from scim.adapters.tables.table import merge
+from scim.adapters.tables.api_keys import PARTITION, TableApiKeyStore
+from scim.adapters.tables.table import delete, merge
 from scim.composed_stores import DIRECTORIES_TABLE
-from scim.directories.api_key import KEY_SCOPES, ApiKey, KeyScope, descendants
+from scim.directories.actor import Actor
+from scim.directories.api_key import KEY_SCOPES, KeyScope, descendants
+from scim.directories.api_key_service import ApiKeyService
 from scim.directories.errors import DirectoryStoreUnavailableError
+from scim.directories.key_events import key_event
 from tests.api import ApiClient
 from tests.fakes.memory_table import MemoryTable, fail_at
 
@@ -252,10 +256,28 @@ async def test_a_cascade_that_breaks_off_anywhere_is_completed_by_the_same_order
     assert number > 8
 
 
-async def test_a_key_that_ended_elsewhere_makes_no_key_while_this_process_still_knows_it(api: ApiClient) -> None:
+def elsewhere(api: ApiClient) -> ApiKeyService:
+    """Return what another process knows keys by."""
+    application = api.application
+    store = TableApiKeyStore(application.account.table(DIRECTORIES_TABLE))
+    return ApiKeyService(store, application.directory_store, events=application.organization_feed, now=application.now)
+
+
+async def make_old(api: ApiClient, key_id: str) -> None:
+    """Let a key be as one was stored before rows of life."""
+    await rows_of(api).commit(PARTITION, [delete(f"l|{key_id}")])
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+@pytest.mark.parametrize("cascade", [False, True])
+async def test_a_key_that_was_revoked_elsewhere_makes_none_while_this_process_still_knows_it(
+    api: ApiClient, *, cascade: bool, is_old: bool
+) -> None:
     key_id, maker = await child_of(api, api)
+    if is_old:
+        await make_old(api, key_id)
     assert (await maker.get("keys")).status == 200
-    await rows_of(api).commit(PARTITION, [merge(f"k|{key_id}", {"revoked_at": NOW.isoformat()})])
+    await elsewhere(api).revoke(key_id, cascade=cascade)
     assert (await maker.get("keys")).status == 200
 
     answer = await maker.post("keys", {"name": "child", "scopes": ["read"]})
@@ -264,23 +286,51 @@ async def test_a_key_that_ended_elsewhere_makes_no_key_while_this_process_still_
     assert not descendants(key_id, await api.application.api_keys.list())
 
 
-async def test_a_key_made_while_its_maker_is_revoked_with_what_it_made_does_not_escape(api: ApiClient) -> None:
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_keys_made_while_their_maker_is_revoked_with_what_it_made_do_not_escape(
+    api: ApiClient, *, is_old: bool
+) -> None:
     key_id, maker = await child_of(api, api)
-    store: Any = api.application.api_keys._store
-    guard = store._guard
+    if is_old:
+        await make_old(api, key_id)
+    keys = [maker.post("keys", {"name": "child", "scopes": ["read"]}) for _ in range(8)]
 
-    async def revoked_after(key: ApiKey) -> Any:
-        store._guard = guard
-        found = await guard(key)
-        await api.application.api_keys.revoke(key_id, cascade=True)
-        return found
+    answers, _ = await asyncio.gather(asyncio.gather(*keys), elsewhere(api).revoke(key_id, cascade=True))
 
-    store._guard = revoked_after
-
-    answer = await maker.post("keys", {"name": "child", "scopes": ["read"]})
-
-    assert answer.status == 401
+    assert {answer.status for answer in answers} <= {201, 401}
     assert not [key for key in descendants(key_id, await api.application.api_keys.list()) if key.revoked_at is None]
+
+
+async def test_an_old_key_makes_keys_and_is_revoked_like_any(api: ApiClient) -> None:
+    key_id, maker = await child_of(api, api)
+    await api.application.management.key_uses.close()
+    await make_old(api, key_id)
+
+    made = [await maker.post("keys", {"name": str(number), "scopes": ["read"]}) for number in range(2)]
+    await api.send("DELETE", f"keys/{key_id}", query={"cascade": "true"})
+
+    assert [answer.status for answer in made] == [201, 201]
+    assert len(descendants(key_id, await api.application.api_keys.list())) == 2
+    assert not [key for key in await api.all_pages("keys", 100) if key["name"] != "backend" and not key["revoked_at"]]
+    assert [key for key in rows_of(api).rows(PARTITION) if key.startswith("l|")] == [
+        f"l|{key['id']}" for key in await api.all_pages("keys", 100) if not key["revoked_at"]
+    ]
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_a_key_whose_answer_was_lost_is_not_made_twice(api: ApiClient, *, is_old: bool) -> None:
+    """The second attempt of the commit meets what the first one wrote."""
+    maker = (await api.application.api_keys.create("maker", KEY_SCOPES)).key
+    if is_old:
+        await make_old(api, maker.id)
+    made = (await api.application.api_keys.create("child", ["read"], made_by=maker)).key
+    store: Any = api.application.api_keys._store
+
+    await store.add(made, key_event("api_key.created", made, made.created, Actor("api_key", maker.id)))
+
+    assert await store.renew(made)
+    assert [key.id for key in descendants(maker.id, await store.list())] == [made.id]
+    assert not await store.renew(replace(made, id=f"key_{'0' * 16}"))
 
 
 async def test_another_key_is_not_shown_what_was_made_under_the_same_idempotency_key(api: ApiClient) -> None:

@@ -158,6 +158,20 @@ async def test_a_form_sent_again_after_its_session_ended_is_another_use(api: Api
     assert await uses_of(api, link) == (2, 1)
 
 
+async def test_a_form_sent_again_after_its_session_was_ended_does_not_bring_its_cookie_back(api: ApiClient) -> None:
+    link = await new_link(api, max_uses=2)
+    browser = visitor(api)
+    form = (await browser.get("/open")).form("/open")
+    await browser.submit(form, code=link.code)
+    stolen = replace(browser)
+    await browser.submit((await browser.get("")).form("/close"))
+
+    assert (await browser.submit(form, code=link.code)).status == 303
+
+    assert (await browser.get("")).status == 200
+    assert (await stolen.get("")).status == 401
+
+
 @pytest.mark.parametrize("attempt", ["", "a", "a" * 42, "a" * 44, "ä" * 43, "a" * 42 + "\n"])
 async def test_an_attempt_of_another_form_counts_as_none(api: ApiClient, attempt: str) -> None:
     link = await new_link(api, max_uses=2)
@@ -343,13 +357,13 @@ def test_the_secret_of_an_attempt_is_that_of_a_session() -> None:
     organization, now = "org_" + "1" * 32, datetime.now(UTC)
     code, attempt = new_code(organization), new_attempt()
     link = new_link(organization, code, now)
-    made = random_bytes_of(attempt, code)
+    made = random_bytes_of(attempt, code, now)
     assert made is not None
 
     key, session = new_session(link, "Contoso", now, made)
 
-    assert SessionKey.read(key.cookie) == key
+    assert SessionKey.read(key.cookie) == key == session.key_of(made)
     assert key.opens(session)
-    other = random_bytes_of(attempt, new_code(organization))
-    assert other is not None
-    assert new_session(link, "Contoso", now, other)[0] != key
+    for other in (random_bytes_of(attempt, new_code(organization), now), random_bytes_of(new_attempt(), code, now)):
+        assert other is not None
+        assert not session.key_of(other).opens(session)

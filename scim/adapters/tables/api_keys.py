@@ -1,4 +1,10 @@
-"""API keys in table ``directories``: one partition, a row for each."""
+"""API keys in table ``directories``, in one partition.
+
+| RowKey | holds |
+|---|---|
+| ``k|{key}`` | the key |
+| ``l|{key}`` | that it has not been revoked: what a key makes touches this row, and so fails once it is gone |
+"""
 
 from __future__ import annotations
 
@@ -16,6 +22,7 @@ from scim.adapters.tables.table import (
     Table,
     Value,
     Write,
+    delete,
     insert,
     merge,
 )
@@ -37,43 +44,47 @@ class TableApiKeyStore:
         self._table = table
 
     async def add(self, key: ApiKey, event: ChangeEvent) -> None:
-        """Keep a new key with its event, unless it is there. One storage request; two when a key makes it."""
+        """Keep a new key with its event, unless it is there. One storage request, two more when an old key makes it."""
         waiting, kept = _kept(event)
-        try:
-            await self._commit_for_maker(key, insert(f"k|{key.id}", {**_values(key), **waiting}), *kept)
-        except RowExistsError:
-            return  # ids are never used twice: the answer of an earlier attempt was lost
+        row = insert(f"k|{key.id}", {**_values(key), **waiting})
+        await self._make(key, [row, insert(_life(key.id), {}), *kept])
 
     async def renew(self, key: ApiKey) -> bool:
         """Give a key that is there another value; return whether there is such a key."""
         values: Mapping[str, Value] = {"digest": key.digest_hex, "last_four": key.last_four}
-        try:
-            await self._commit_for_maker(key, merge(f"k|{key.id}", values))
-        except RowMissingError:
-            return False
-        return True
+        return await self._make(key, [merge(f"k|{key.id}", values)])
 
-    async def _commit_for_maker(self, key: ApiKey, *made: Write) -> None:
-        """Commit what makes a key, in a transaction that fails when the key that makes it ends meanwhile."""
+    async def _make(self, key: ApiKey, writes: Sequence[Write]) -> bool:
+        """Commit what makes a key, while the key that makes it lives; return whether what it merges is there."""
+        lives = [merge(_life(key.created_by), {})] if key.created_by else []
+        guard = lives
         async for _ in Attempts():
-            writes = [*await self._guard(key), *made]
             with outages():
                 try:
-                    await self._table.commit(PARTITION, writes)
+                    await self._table.commit(PARTITION, [*guard, *writes])
+                except RowMissingError as refused:
+                    if refused.index >= len(guard):
+                        return False
+                    guard = await self._beginning_of_life(key)
+                except RowExistsError as refused:
+                    if refused.index >= len(guard):
+                        return True  # ids are never used twice: the answer of an earlier attempt was lost
+                    guard = lives
                 except RowChangedError:
-                    continue
-            return
+                    guard = lives
+                else:
+                    return True
         raise DirectoryStoreUnavailableError("the API key is being changed by many at once", retry_after=1)
 
-    async def _guard(self, key: ApiKey) -> list[Write]:
-        """Return what requires that the key which makes another has not ended; nothing where no key makes it."""
-        if key.created_by is None:
-            return []
-        with outages():
-            row = await self._table.read(PARTITION, f"k|{key.created_by}")
+    async def _beginning_of_life(self, key: ApiKey) -> list[Write]:
+        """Return what gives a key of before rows of life its own, unless it has ended.
+
+        :raises KeyEndedError: When it has.
+        """
+        row = await self._table.read(PARTITION, f"k|{key.created_by}")
         if row is None or not _key(row).is_valid(key.created):
             raise KeyEndedError
-        return [merge(row.key, {}, row.etag)]
+        return [merge(row.key, {}, row.etag), insert(_life(row.key.removeprefix("k|")), {})]
 
     async def get(self, key_id: str) -> ApiKey | None:
         """Return a key, or None. One storage request; none for what has not the form of an id."""
@@ -104,12 +115,21 @@ class TableApiKeyStore:
                 row = await self._table.read(PARTITION, f"k|{key_id}")
                 if row is None or _key(row).revoked_at is not None:
                     return False
-                try:
-                    await self._table.commit(PARTITION, [merge(row.key, values, row.etag), *kept])
-                except (RowChangedError, RowMissingError, RowExistsError):
-                    continue
-            return True
+                if await self._ended(key_id, [merge(row.key, values, row.etag), *kept]):
+                    return True
         raise DirectoryStoreUnavailableError("the API key is being changed by many at once", retry_after=1)
+
+    async def _ended(self, key_id: str, writes: Sequence[Write]) -> bool:
+        """Return whether a key could be ended in the state that was read: with its row of life, or having none."""
+        for attempt in ([*writes, delete(_life(key_id))], writes):
+            try:
+                await self._table.commit(PARTITION, attempt)
+            except RowMissingError:
+                continue
+            except (RowChangedError, RowExistsError):
+                return False
+            return True
+        return False
 
     async def untold(self) -> Sequence[ChangeEvent]:
         """Return the events of keys of organizations that have not been told. One storage request for each 1000."""
@@ -135,6 +155,11 @@ class TableApiKeyStore:
             except RowChangedError:  # two unconditional merges met
                 await self._table.commit(PARTITION, [merge(f"k|{key_id}", values)])
         return True
+
+
+def _life(key_id: str) -> str:
+    """Return the key of the row that is there while an API key is not revoked."""
+    return f"l|{key_id}"
 
 
 def _kept(event: ChangeEvent) -> tuple[Mapping[str, Value], Sequence[Write]]:
