@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from benchmarks.instant_table import InstantAccount
 from benchmarks.payloads import added, change_of_user, matching, new_group, new_user, removed
 from scim.composition import Application
+from scim.directories.actor import acting, operator
 from scim.settings import Settings, StorageSettings
 from scim.web import WebRequest, WebResponse
 
@@ -84,8 +85,9 @@ async def surface_microseconds(users: int, rounds: int) -> dict[str, list[float]
 async def _open(folder: Path) -> _Surface:
     settings = Settings(StorageSettings("UseDevelopmentStorage=true"), folder / "secrets.json")
     application = Application(settings, account=InstantAccount(), relay_requests=_NoRelay())
-    organization = await application.directories.create_organization("Organization")
-    new = await application.directories.create_directory(organization.id, name="Directory", provider="entra_id")
+    with acting(operator("benchmarks")):
+        organization = await application.directories.create_organization("Organization")
+        new = await application.directories.create_directory(organization.id, name="Directory", provider="entra_id")
     headers = {"authorization": f"Bearer {new.token}", "content-type": "application/scim+json", "x-request-id": "b-1"}
     surface = _Surface(application, f"/scim/v2/{new.directory.id}", headers)
     await surface.time("GET", ["/Users?count=1"], [b""])

@@ -82,13 +82,18 @@ def _mappings(event: OrganizationEvent) -> str:
 
 def event_json(event: OrganizationEvent, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event in the form that events of users and groups have, too."""
-    moment = event.timestamp.astimezone(UTC)
     return {
         "id": f"evt_{event.id}",
         "type": event.type,
-        "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z",
+        "timestamp": event_time(event.timestamp),
         "organization_id": event.organization_id or None,
         "directory_id": event.directory_id,
         "actor": event.actor.to_json(),
         "data": dict(data),
     }
+
+
+def event_time(moment: datetime) -> str:
+    """Return a time as events have it: in UTC, with milliseconds."""
+    utc = moment.astimezone(UTC)
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"

@@ -21,7 +21,7 @@ _LONGEST_ID = 200
 class ObjectAnswer(Answer):
     """What was changed."""
 
-    type: ObjectType
+    type: str = Field(description="One of those that the log can be filtered by; later versions may add others.")
     id: str = Field(description="Of a token its version, of attribute mappings their directory's id.")
 
 

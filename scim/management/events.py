@@ -37,7 +37,7 @@ ActorType = Literal["api_key", "portal_session", "operator", "provider", "servic
 class ActorAnswer(Answer):
     """Who made a change."""
 
-    type: ActorType
+    type: str = Field(description="One of those that the audit log can be filtered by; later versions may add others.")
     id: str = Field(description="Of the key or the session; of an operator the tool; of the service what it does.")
     label: str | None = Field(description="A key's name, or whom a link says it is for.")
     link_id: str | None = Field(description="Of a session: the link to the portal that it was made with.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scim.adapters.tables.table import delete
+from scim.adapters.tables.table import Write, delete, merge
 from scim.composed_stores import DIRECTORIES_TABLE
 from scim.directories.actor import Actor, acting
 from scim.directories.audit_log import RETENTION_DAYS, retention_limit
@@ -323,5 +324,66 @@ async def test_what_telling_of_a_key_costs_is_counted_and_of_a_service_key_it_is
     made = [await api.post("keys", body) for body in bodies]
     ended = [await api.delete(f"keys/{each.json['id']}") for each in made]
 
-    assert [each.storage_requests for each in made] == [6, 2]
+    assert [each.storage_requests for each in made] == [5, 1]
     assert [each.storage_requests for each in ended] == [6, 3]
+
+
+# -- Rows of other versions, and damaged ones -----------------------------
+
+
+async def test_an_entry_that_cannot_be_read_says_so_and_hides_no_other(api: ApiClient) -> None:
+    organization, _ = await changed(api)
+    table = directories_table(api)
+    first = next(key for key in table.rows(organization) if key.startswith("a|"))
+    await table.commit(organization, [merge(first, {"d0": '{"id'})])
+
+    entries = (await api.get(f"organizations/{organization}/audit-log", {"limit": "100"})).json["data"]
+
+    assert [entry["type"] for entry in entries] == ["audit_log.unreadable", *CHANGES[1:]]
+    assert entries[0]["id"] == f"evt_{first.rpartition('|')[2]}"
+    assert entries[0]["timestamp"] >= entries[1]["timestamp"]
+
+
+async def test_an_entry_of_a_later_version_is_shown(api: ApiClient) -> None:
+    organization = await api.new_organization()
+    table = directories_table(api)
+    (key,) = [key for key in table.rows(organization) if key.startswith("a|")]
+    later: dict[str, Any] = {
+        "id": "evt_1",
+        "type": "robot.built",
+        "timestamp": "2030-01-01T00:00:00.000Z",
+        "organization_id": organization,
+        "directory_id": None,
+        "actor": {"type": "robot", "id": "r2", "label": None, "link_id": None, "model": "d2"},
+        "data": {"robot": {}},
+        "more": 1,
+    }
+    await table.commit(organization, [merge(key, {"d0": json.dumps(later), "object_type": "robot"})])
+
+    (entry,) = (await api.get(f"organizations/{organization}/audit-log")).json["data"]
+
+    assert (entry["type"], entry["object"]["type"], entry["actor"]["id"]) == ("robot.built", "robot", "r2")
+
+
+async def test_a_link_made_while_its_organization_is_deleted_leaves_nothing(api: ApiClient) -> None:
+    organization, table = await api.new_organization(), directories_table(api)
+    await api.application.portal_access.create_link(organization)
+    made: list[object] = []
+
+    async def delete_and_make() -> None:
+        commit = table.commit
+
+        async def making(partition: str, writes: Sequence[Write]) -> list[str]:
+            if partition == organization and writes[0].kind == "delete" and not made:
+                made.append(None)
+                made.append(await api.application.portal_access.create_link(organization, label="for anna"))
+            return await commit(partition, writes)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(type(table), "commit", lambda _self, *arguments: making(*arguments))
+            assert (await api.delete(f"organizations/{organization}")).status == 204
+
+    await delete_and_make()
+
+    assert len(made) == 2
+    assert organization not in table.partitions()

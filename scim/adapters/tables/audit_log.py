@@ -11,20 +11,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from scim.adapters.tables.directory_races import outages, read_rows
 from scim.adapters.tables.directory_rows import LIST_PARTITION
 from scim.adapters.tables.document_rows import joined_text
 from scim.adapters.tables.removal import delete_rows
 from scim.adapters.tables.table import Row, Table
-from scim.adapters.tables.told_events import AUDIT_END, AUDIT_FIRST, KEYS_PARTITION, inverted
+from scim.adapters.tables.told_events import AUDIT_END, AUDIT_FIRST, KEYS_PARTITION, inverted, moment_of
+from scim.directories.actor import UNKNOWN, Actor
 from scim.directories.audit_log import EVERY_CHANGE, AuditEntry, AuditFilter, AuditPage
+from scim.directories.organization_events import event_time
 
 OF_SERVICE = (LIST_PARTITION, KEYS_PARTITION)
 """The partitions whose entries concern the whole service."""
 _READ_AT_ONCE = 1000
+
+_log = logging.getLogger("scim.storage")
 
 
 class TableAuditLog:
@@ -63,5 +69,25 @@ class TableAuditLog:
 
 
 def _entry(row: Row) -> AuditEntry:
-    about = str(row.values["object_type"]), str(row.values["object_id"])
-    return AuditEntry(row.key, json.loads(joined_text(row.values)), *about)
+    """Return the entry of a row; one that cannot be read says so, and hides none of the others."""
+    about = str(row.values.get("object_type", "")), str(row.values.get("object_id", ""))
+    try:
+        event = dict(json.loads(joined_text(row.values)))
+        event["actor"] = Actor.from_json(event.get("actor")).to_json()
+    except (ValueError, TypeError, AttributeError):
+        _log.exception("entry %s of the audit log cannot be read", row.key)
+        event = _unreadable(row)
+    return AuditEntry(row.key, event, *about)
+
+
+def _unreadable(row: Row) -> dict[str, Any]:
+    _, time, event_id = row.key.split("|")
+    return {
+        "id": f"evt_{event_id}",
+        "type": "audit_log.unreadable",
+        "timestamp": event_time(moment_of(time)),
+        "organization_id": None,
+        "directory_id": None,
+        "actor": UNKNOWN.to_json(),
+        "data": {},
+    }

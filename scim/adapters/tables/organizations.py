@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from scim.adapters.tables.directory_races import (
     commit_any_state,
-    delete_once,
     outages,
     read_rows,
 )
@@ -147,10 +146,24 @@ class TableOrganizations:
         raise DirectoryStoreUnavailableError("the organization is being changed by others")
 
     async def _forget_rows(self, organization_id: str) -> None:
-        """Delete an organization's partition, its own row last, so that a deletion that a crash ended is repeated."""
-        rows = await read_rows(self._table, organization_id, (" ", "~"))
-        await delete_rows(self._table, organization_id, [row.key for row in rows if row.key != ORGANIZATION])
-        await delete_once(self._table, organization_id, ORGANIZATION)
+        """Delete an organization's partition, its own row last, so that a deletion that a crash ended is repeated.
+
+        What is told or made meanwhile changes that row: then it goes, too.
+        """
+        async for _ in Attempts():
+            rows = await read_rows(self._table, organization_id, (" ", "~"))
+            await delete_rows(self._table, organization_id, [row.key for row in rows if row.key != ORGANIZATION])
+            own = next((row for row in rows if row.key == ORGANIZATION), None)
+            if own is None:
+                return
+            try:
+                await self._table.commit(organization_id, [delete(ORGANIZATION, own.etag)])
+            except RowChangedError:
+                continue
+            except RowMissingError:
+                return
+            return
+        raise DirectoryStoreUnavailableError("the organization is being changed by others")
 
     async def _has_directories(self, organization_id: str) -> bool:
         with outages():

@@ -58,6 +58,11 @@ def inverted(moment: datetime) -> str:
     return f"{_LAST_MICROSECOND - int(moment.timestamp() * 1_000_000):016d}"
 
 
+def moment_of(text: str) -> datetime:
+    """Return the time of an inverted one."""
+    return datetime.fromtimestamp((_LAST_MICROSECOND - int(text)) / 1_000_000, UTC)
+
+
 def last_number(organization: Row) -> int:
     """Return the number of the last event of an organization, 0 before the first."""
     return int(str(organization.values.get("number", 0)))
