@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from scim.admin.command import Command, argument
 from scim.admin.result import Entry, Listed
+from scim.admin.values import count
 from scim.composition import Application
 from scim.directories.audit_log import AuditEntry, AuditFilter
 
@@ -53,7 +54,7 @@ COMMANDS = (
             ),
             argument("--actor", metavar="ID", help="done with this key, session or link alone"),
             argument("--object", metavar="ID", help="done to this object alone"),
-            argument("--limit", type=int, default=100, metavar="N", help="how many at most; default: 100"),
+            argument("--limit", type=count, default=100, metavar="N", help="how many at most; default: 100"),
         ),
     ),
 )

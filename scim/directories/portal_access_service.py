@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from scim.directories.actor import current_actor
+from scim.directories.actor import current_actor, note_change
 from scim.directories.api_key import ApiKey
 from scim.directories.change_event import ChangeEvent, link_created, link_events
 from scim.directories.creation import Creation
@@ -253,6 +253,7 @@ class PortalAccessService:
         use = await self._update(organization_id, link_id, lambda old: old.without_session(session_id))
         if use is None:
             raise LinkNotFoundError(link_id)
+        note_change("portal_session.ended", session_id, current_actor(), organization_id=organization_id)
 
     async def forget_ended(self, organization_id: str, now: datetime | None = None) -> None:
         """Remove the links of an organization that ended long ago. One storage request, and one for each of them.

@@ -387,3 +387,17 @@ async def test_a_link_made_while_its_organization_is_deleted_leaves_nothing(api:
 
     assert len(made) == 2
     assert organization not in table.partitions()
+
+
+async def test_of_two_changes_of_an_organization_at_once_neither_is_lost(api: ApiClient) -> None:
+    organization = await api.new_organization()
+    path = f"organizations/{organization}"
+
+    await asyncio.gather(api.patch(path, {"name": "Fabrikam"}), api.patch(path, {"mappings_by": "application"}))
+
+    read = (await api.get(path)).json
+    assert (read["name"], read["mappings_by"]) == ("Fabrikam", "application")
+    listed = [each for each in await api.all_pages("organizations", 100) if each["id"] == organization]
+    assert listed == [read]
+    updates = [event for event in await told(api, organization) if event["type"] == "organization.updated"]
+    assert sorted(event["changed"] for event in updates) == [["mappings_by"], ["name"]]

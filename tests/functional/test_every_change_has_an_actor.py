@@ -21,6 +21,8 @@ from scim.composed_stores import DIRECTORIES_TABLE
 from scim.composition import Application
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.deletion import QUIET
+from scim.directories.errors import OrganizationNotFoundError
+from scim.directories.portal_access import SessionKey
 from scim.maintenance import command_line as maintenance
 from scim.maintenance.progress import Progress
 from scim.management.operation import Operation
@@ -181,7 +183,7 @@ FORMS: Mapping[str, Submit] = {
     "redeem": _redeem,
 }
 TELL_NOTHING = {"end_session", "close"}
-"""The end of a session is no change of what an event tells of."""
+"""The end of a session is no change of what an event tells of; the line of the request names it."""
 
 
 def test_every_form_of_the_portal_is_tried() -> None:
@@ -212,6 +214,20 @@ async def test_every_form_that_changes_something_says_which_session_did(
     (actor,) = {(event["actor"]["id"], event["actor"]["link_id"]) for event in events}
     assert (line["operation"], line["actor_id"], line["link_id"]) == (name, *actor)
     assert_no_names(caplog)
+
+
+@pytest.mark.parametrize("ending", ["/end", "/close"])
+async def test_the_end_of_a_session_is_in_the_line_of_its_request(
+    browser: Browser, ending: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = SessionKey.read(browser.cookie)
+    assert key is not None
+    caplog.set_level(logging.INFO)
+    form = (await browser.get("/access")).form(ending)
+
+    assert (await browser.submit(form)).status == 303
+
+    assert lines(caplog)[-1]["changes"] == f"portal_session.ended {key.session_id}"
 
 
 # -- The command lines ----------------------------------------------------
@@ -306,6 +322,40 @@ async def test_every_command_that_changes_something_says_which_operator_did(
     assert all(event["actor"] == operator for event in events)
     assert "operator-anna" not in caplog.text
     assert "no surface said" not in caplog.text
+
+
+async def test_the_command_audit_shows_who_changed_what_of_an_organization_and_of_the_service(
+    commanded: Application, tmp_path: Path
+) -> None:
+    known = await things(commanded, tmp_path)
+    organization, key = known["organization"], known["key"]
+
+    async def shown(*arguments: str) -> list[Any]:
+        options = command_line._parser().parse_args(["audit", *arguments])
+        data: list[Any] = (await command_line._run(options)).as_json()["data"]
+        return data
+
+    everything = await shown(organization)
+    assert [each["type"] for each in everything] == [
+        "portal_link.created",
+        "directory.disabled",
+        "directory.created",
+        "directory.created",
+        "organization.created",
+    ]
+    assert {each["actor_id"] for each in everything} == {"tests"}
+    assert await shown(organization, "--limit", "2") == everything[:2]
+    assert [each["type"] for each in await shown(organization, "--object", known["disabled"])] == [
+        "directory.disabled",
+        "directory.created",
+    ]
+    assert [each["type"] for each in await shown("--object", key)] == ["api_key.created"]
+    assert await shown("--actor", "nobody") == []
+    with pytest.raises(OrganizationNotFoundError):
+        await shown(f"org_{'0' * 32}")
+    for limit in ("0", "-1", "many"):
+        with pytest.raises(SystemExit):
+            await shown("--limit", limit)
 
 
 async def test_maintenance_acts_as_an_operator(
