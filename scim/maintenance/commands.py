@@ -11,11 +11,14 @@ from scim.adapters.tables.consistency.check import examine
 from scim.adapters.tables.consistency.counts import readable_index
 from scim.adapters.tables.consistency.recount import recount
 from scim.adapters.tables.consistency.repairs import repair_directory
+from scim.adapters.tables.consistency.violation import Violation
+from scim.adapters.tables.consistency.ways import mend_ways, way_violations
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.seeding import seed_group, seed_users
+from scim.composed_stores import DIRECTORIES_TABLE
 from scim.composition import Application
-from scim.directories.directory import Directory
+from scim.directories.directory import Directory, is_directory_id
 from scim.maintenance.progress import Progress
 from scim.maintenance.results import CheckResult, RelayResult, SeedResult
 from scim.maintenance.sample_documents import sample_group, sample_user
@@ -26,20 +29,39 @@ _REPORTS: Final = 20
 
 
 async def check(application: Application, directory_id: str, progress: Progress, *, repair: bool) -> CheckResult:
-    """Return what is wrong in a directory, or what a repair mended and left.
+    """Return what is wrong in a directory and with what leads to it, or what a repair mended and left.
 
-    :raises DirectoryNotFoundError: When there is no such directory.
+    :raises DirectoryNotFoundError: When there is no such directory, and nothing that names it.
     """
+    ways, mended_ways = await _ways(application, directory_id, repair=repair)
+    if any(violation.kind == "listed_without_directory" for violation in ways):
+        return CheckResult(directory_id, 0, {}, ways, [] if repair else None)
     partition = await _partition(application, directory_id)
     mended = None
     if repair:
         done = await repair_directory(partition, progress)
-        found, rows, mended = done.left, done.rows, done.mended
+        found, rows, mended = done.left, done.rows, sorted([*mended_ways, *done.mended])
     else:
         examined = await examine(partition, progress)
         found, rows = examined.violations, examined.rows
     index = await readable_index(partition)
-    return CheckResult(directory_id, rows, index.current_counts() if index else {}, found, mended)
+    counts = index.current_counts() if index else {}
+    return CheckResult(directory_id, rows, counts, sorted([*ways, *found]), mended)
+
+
+async def _ways(
+    application: Application, directory_id: str, *, repair: bool
+) -> tuple[list[Violation], list[Violation]]:
+    """Return what is wrong with what leads to a directory, and what of it was mended."""
+    table = application.account.table(DIRECTORIES_TABLE)
+    found = await way_violations(table, directory_id) if is_directory_id(directory_id) else []
+    if not repair or not found:
+        return found, []
+    directory = await application.directory_store.directory(directory_id)
+    if directory is not None:
+        await mend_ways(table, directory, found)
+    left = await way_violations(table, directory_id)
+    return left, [violation for violation in found if violation not in left]
 
 
 async def relay_now(application: Application, directory_id: str) -> RelayResult:

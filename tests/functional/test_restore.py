@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from scim.adapters.tables.table import Row, delete, insert, replace
 from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
 from scim.composition import Application
 from scim.events.feed import CursorExpiredError, FeedCursor
+from scim.maintenance.commands import check
 from scim.maintenance.copies import backup
 from scim.maintenance.copy_file import CopyFileError
+from scim.maintenance.progress import Progress
 from scim.maintenance.restoring import restore
 from scim.maintenance.results import RestoreResult
 from tests.api import ApiClient
@@ -251,6 +254,35 @@ async def test_a_named_directory_comes_back_with_all_that_leads_to_it(
     assert not any(key.startswith("e|") for key in _rows(scim, RESOURCES_TABLE, one))
     kinds = [event["type"] for event in (await api.get(f"organizations/{organization}/events")).json["data"]]
     assert kinds == ["directory.created", "user.created", "user.created"]
+
+
+@pytest.mark.parametrize(
+    ("lost_rows", "kinds", "left"),
+    [
+        ({"organizations": "d|{one}"}, ["unlisted_directory"], []),
+        ({"{organization}": "d|{one}"}, ["not_in_organization"], []),
+        ({"organizations": "d|{one}", "{organization}": "d|{one}"}, ["not_in_organization", "unlisted_directory"], []),
+        ({"organizations": "o|{organization}"}, ["unlisted_organization"], ["unlisted_organization"]),
+        ({"{organization}": "o"}, ["lost_organization"], ["lost_organization"]),
+        ({"{one}": "directory"}, ["listed_without_directory"], ["listed_without_directory"]),
+    ],
+)
+async def test_the_check_tells_what_does_not_lead_to_a_directory_and_lists_it_again(
+    scim: ScimClient, lost_rows: dict[str, str], kinds: list[str], left: list[str]
+) -> None:
+    names = {"one": scim.directory.id, "organization": scim.directory.organization_id}
+    table = scim.application.account.table(DIRECTORIES_TABLE)
+    for partition, key in lost_rows.items():
+        await table.commit(partition.format(**names), [delete(key.format(**names))])
+    progress = Progress(StringIO())
+
+    found = await check(scim.application, scim.directory.id, progress, repair=False)
+    repaired = await check(scim.application, scim.directory.id, progress, repair=True)
+
+    assert sorted(each.kind for each in found.found) == kinds
+    assert [each.kind for each in repaired.found] == left
+    assert sorted(each.kind for each in repaired.mended or ()) == [kind for kind in kinds if kind not in left]
+    assert repaired.exit_code == bool(left)
 
 
 async def test_readers_of_the_organization_begin_anew_although_its_own_feed_was_not_lost(
