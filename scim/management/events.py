@@ -59,7 +59,10 @@ class EventAnswer(Answer):
         default_factory=list, description="Of an update: the attributes that differ, under the profile's names."
     )
     previous_attributes: dict[str, Any] = Field(default_factory=dict, description="Their values before.")
-    reason: str = Field("", description="`mapping` where not the user changed, but what the directory maps.")
+    reason: str = Field(
+        "",
+        description="`mapping` where what the directory maps changed, not the user; `restore` where it was put back.",
+    )
     omitted: str = Field("", description="What was left out because the change is too large.")
 
 

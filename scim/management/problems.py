@@ -199,8 +199,8 @@ def _conflict(name: str) -> Callable[[Exception], Problem]:
 
 def _expired(_: Exception) -> Problem:
     detail = (
-        "Events behind this cursor are no longer kept. Read the users and groups of the directory again, "
-        "then read the events without after."
+        "Events behind this cursor are no longer kept, or were put back from a copy. Read the events without after "
+        "to their end. Read the users and groups of the directory again, then go on from the cursor of that end."
     )
     return Problem(410, "cursor-expired", detail)
 
