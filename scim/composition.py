@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scim.directories.deletion import DirectoryDeletion
     from scim.directories.portal_access_service import PortalAccessService
     from scim.directories.service import DirectoryService
+    from scim.directories.service_key_store import ServiceKeys
     from scim.directories.token_service import TokenService
     from scim.directories.token_watcher import TokenWatcher
     from scim.events.directory_reading import DirectoryReadings
@@ -174,6 +175,13 @@ class Application(Stores):
         )
 
     @cached_property
+    def service_keys(self) -> ServiceKeys:
+        """What signs in the name of the service."""
+        from scim.directories.service_key_store import ServiceKeys
+
+        return ServiceKeys(self.secret_store, now=self.now)
+
+    @cached_property
     def readings(self) -> DirectoryReadings:
         """What reads directories for pages, and tells how they stand."""
         from scim.adapters.tables.directory_reading import TableDirectoryReadings
@@ -226,6 +234,7 @@ class Application(Stores):
         """The pages for administrators."""
         from scim.portal.branding import read_branding
         from scim.portal.endpoint import PortalEndpoint
+        from scim.portal.proofs import Proofs
         from scim.portal.visit import Services
         from scim.resources.identifiers import uuid7_hex
 
@@ -238,6 +247,7 @@ class Application(Stores):
             derived_of=self.derived_of,
             read_directory=self.readings.open,
             provisioning_log=self.provisioning_log_store,
+            proofs=Proofs(self.service_keys, self.now),
             now=self.now,
             new_id=uuid7_hex,
         )

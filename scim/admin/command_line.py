@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from scim.admin import audit, directories, keys, mappings, organizations, portal_links, tokens
+from scim.admin import audit, directories, keys, mappings, organizations, portal_links, service_keys, tokens
 from scim.admin.command import Command
 from scim.admin.deployment import add_deployment_options, deployment_settings
 from scim.admin.result import Result
@@ -35,6 +35,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *keys.COMMANDS,
     *portal_links.COMMANDS,
     *audit.COMMANDS,
+    *service_keys.COMMANDS,
 )
 """Every command, in the order in which help lists them."""
 

@@ -188,3 +188,13 @@ class LinkNotFoundError(DirectoryError):
 
     def __init__(self, link_id: str) -> None:
         super().__init__(f"there is no link {link_id!r}")
+
+
+class ServiceKeysFullError(DirectoryError):
+    """There are as many keys of the service as there may be: the first of them must end before another is made."""
+
+    def __init__(self, ends_at: str) -> None:
+        super().__init__(
+            f"there are as many service keys as there may be, and the first checks until {ends_at}: "
+            "rotate then, or at once, which ends all of them"
+        )

@@ -32,7 +32,8 @@ class OrganizationService:
         :raises OrganizationExistsError: When another organization has the external id.
         :raises IdUsedError: When there is, or was, another organization of this id.
         """
-        organization = Organization(f"org_{creation_id or self._new_id()}", name.strip(), external_id, self._now())
+        number = self._new_id() if creation_id is None else creation_id
+        organization = Organization(f"org_{number}", name.strip(), external_id, self._now())
         event = organization_event("organization.created", organization, organization.created, current_actor())
         await self._store.create_organization(organization, event)
         note_event(event)

@@ -97,7 +97,7 @@ class DirectoryService(OrganizationService):
         :raises SecretStoreError: When the secret store takes no value.
         """
         check_expiry(expires_at, self._now(), "token_expires_at")
-        directory_id = f"dir_{creation_id or self._new_id()}"
+        directory_id = f"dir_{self._new_id() if creation_id is None else creation_id}"
         token, directory = self._plan(directory_id, organization_id, name, provider, tuple(mappings))
         (made,) = directory.tokens
         record = replace(made, expires_at=expires_at)

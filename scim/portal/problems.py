@@ -122,6 +122,15 @@ def foreign_form() -> PortalProblem:
     )
 
 
+def form_too_old() -> PortalProblem:
+    """Return the problem of a form whose new id may not be used any more."""
+    return PortalProblem(
+        410,
+        "This form was open for more than an hour",
+        "Nothing was changed. Open its page again, and send the form then.",
+    )
+
+
 def failure() -> PortalProblem:
     """Return the problem of a failure of ours."""
     return PortalProblem(

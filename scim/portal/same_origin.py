@@ -97,7 +97,7 @@ def require_form_token(form: Mapping[str, str], key: SessionKey) -> None:
 
     :raises PortalProblem: 403.
     """
-    if not key.proves("form", form.get(FORM_TOKEN, "")):
+    if not key.is_form_token(form.get(FORM_TOKEN, "")):
         raise foreign_form()
 
 

@@ -16,6 +16,7 @@ from scim.directories.service import DirectoryService
 from scim.directories.token_service import TokenService
 from scim.events.directory_reading import DirectoryReading
 from scim.portal.branding import Branding
+from scim.portal.proofs import ProofPurpose, Proofs
 from scim.resources.derived import DerivedReader
 from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
@@ -37,6 +38,7 @@ class Services:
     store_of: Callable[[Directory], ResourceStore]
     derived_of: Callable[[Directory], DerivedReader]
     provisioning_log: ProvisioningLogStore
+    proofs: Proofs
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     """A fresh UUIDv7 as 32 hex digits."""
@@ -117,13 +119,16 @@ class Visit:
         """The users and groups of the directory."""
         return self.services.store_of(self.directory)
 
-    def proof(self, text: str) -> str:
-        """Return what proves to this session that a text was given to it by a page."""
-        return self.key.proof(text) if self.key else ""
+    async def proof(self, purpose: ProofPurpose, subject: str) -> str:
+        """Return what proves that a page gave an id, which is not made yet, to this session's organization."""
+        return await self.services.proofs.give(purpose, self.organization_id, subject)
 
-    def proves(self, text: str, proof: str) -> bool:
-        """Tell whether a text was given to this session by a page."""
-        return self.key is not None and self.key.proves(text, proof)
+    async def require_proof(self, purpose: ProofPurpose, subject: str) -> None:
+        """Refuse a form whose id no page gave to this session's organization within the last hour.
+
+        :raises PortalProblem: 404 or 410.
+        """
+        await self.services.proofs.require(purpose, self.organization_id, subject, self.form.get("proof", ""))
 
     @property
     def root(self) -> str:

@@ -425,6 +425,21 @@ def test_times_and_spans_are_read_as_people_write_them() -> None:
         moment("0001-01-01T00:00:00+14:00")
 
 
+def test_service_keys_are_listed_and_rotated_and_never_shown(run: Run, refused: Callable[..., str]) -> None:
+    assert run("service-keys", "list") == {"data": []}
+    first = run("service-keys", "rotate")["data"]
+    second = run("service-keys", "rotate")["data"]
+    listed = run("service-keys", "list")["data"]
+
+    assert [(each["number"], each["state"]) for each in first] == [(1, "signing")]
+    assert [(each["number"], each["state"]) for each in second] == [(1, "signing"), (2, "next")]
+    assert listed == second
+    assert all(each.keys() == {"number", "state", "made_at", "signs_from", "checks_until"} for each in listed)
+    run("service-keys", "rotate")
+    assert refused("service-keys", "rotate").startswith("there are as many service keys as there may be")
+    assert [each["state"] for each in run("service-keys", "rotate", "--at-once")["data"]] == ["signing"]
+
+
 def test_the_reference_lists_the_commands() -> None:
     expected = [f"| `{f'{each.noun} {each.verb}'.strip()}` | {each.summary} |" for each in COMMANDS]
 

@@ -7,17 +7,20 @@ from scim.directories.errors import DirectoryNotFoundError, InvalidValueError, T
 from scim.directories.organization import MAX_NAME_LENGTH
 from scim.portal.guide import ProviderGuide, guide
 from scim.portal.problems import not_found
+from scim.portal.proofs import ProofPurpose
 from scim.portal.rendering import page
 from scim.portal.visit import Page, Visit
 from scim.web import WebResponse
 
+_PURPOSE: ProofPurpose = "portal: id of a new directory"
+
 
 async def show_configure(visit: Visit) -> WebResponse:
     """Return the form that makes a directory. It carries the new directory's id, so that sending it twice makes one."""
-    return _form(visit, _provider(visit, visit.path["provider"]))
+    return await _form(visit, _provider(visit, visit.path["provider"]))
 
 
-def _form(visit: Visit, provider: ProviderGuide, name: str = "", problem: str = "") -> WebResponse:
+async def _form(visit: Visit, provider: ProviderGuide, name: str = "", problem: str = "") -> WebResponse:
     new_id = visit.services.new_id()
     return page(
         visit,
@@ -27,7 +30,7 @@ def _form(visit: Visit, provider: ProviderGuide, name: str = "", problem: str = 
         name=name or provider.name,
         longest=MAX_NAME_LENGTH,
         new_id=new_id,
-        proof=visit.proof(new_id),
+        proof=await visit.proof(_PURPOSE, new_id),
         problem=problem,
     )
 
@@ -36,8 +39,7 @@ async def configure(visit: Visit) -> WebResponse:
     """Return the new directory's endpoint and token; when the form was sent before, the endpoint alone."""
     provider = _provider(visit, visit.form.get("provider", ""))
     new_id = visit.form.get("new_id", "")
-    if not visit.proves(new_id, visit.form.get("proof", "")):
-        raise not_found()
+    await visit.require_proof(_PURPOSE, new_id)
     before = await _existing(visit, f"dir_{new_id}")
     if before is not None:
         return _connected(visit, provider, before, "")
@@ -47,7 +49,7 @@ async def configure(visit: Visit) -> WebResponse:
         )
     except InvalidValueError as error:
         problem = str(error).partition(": ")[2]
-        return _form(visit, provider, visit.form.get("name", ""), problem)
+        return await _form(visit, provider, visit.form.get("name", ""), problem)
     except TokenEndedError:  # the form was sent twice at once, and the other answer shows the token
         before = await _existing(visit, f"dir_{new_id}")
         if before is None:

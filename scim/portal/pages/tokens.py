@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from scim.directories.errors import SecretStoreError
 from scim.directories.token import NewToken, Token
 from scim.directories.token_changes import DEFAULT_OVERLAP
 from scim.portal.guide import guide
 from scim.portal.problems import foreign_form, not_found
+from scim.portal.proofs import ProofPurpose
 from scim.portal.rendering import page, see_other
 from scim.portal.visit import Page, Visit
 from scim.web import WebResponse
@@ -16,12 +18,17 @@ OVERLAPS = {"0": "not at all", "1": "1 day", "7": "7 days", "30": "30 days"}
 """How long a replaced token may stay valid, by its days."""
 IN_USE = timedelta(days=7)
 """A token that was used within this time is taken for one that the provider uses."""
+_PURPOSE: ProofPurpose = "portal: id of a rotation"
 
 
 async def show_tokens(visit: Visit) -> WebResponse:
     """Return the tokens, newest first. No storage request beside those of admission."""
     tokens = visit.standing.tokens
     rotation = visit.services.new_id()
+    try:
+        proof = await visit.proof(_PURPOSE, f"{visit.directory.id} {rotation}")
+    except SecretStoreError:
+        proof = ""  # without the secret store tokens can be looked at and revoked, and none can be made
     return page(
         visit,
         "tokens.html",
@@ -30,7 +37,7 @@ async def show_tokens(visit: Visit) -> WebResponse:
         overlaps=OVERLAPS,
         default_overlap=str(DEFAULT_OVERLAP.days),
         rotation=rotation,
-        proof=visit.proof(rotation),
+        proof=proof,
         valid=[token for token in tokens if token.state in ("current", "previous")],
     )
 
@@ -38,8 +45,7 @@ async def show_tokens(visit: Visit) -> WebResponse:
 async def rotate(visit: Visit) -> WebResponse:
     """Return a new token, shown in this answer; the form names the rotation, so sending it twice makes one token."""
     rotation, days = visit.form.get("rotation", ""), visit.form.get("overlap", "")
-    if not visit.proves(rotation, visit.form.get("proof", "")):
-        raise not_found()
+    await visit.require_proof(_PURPOSE, f"{visit.directory.id} {rotation}")
     if days not in OVERLAPS:
         raise foreign_form()
     made = await visit.services.tokens.rotate(
