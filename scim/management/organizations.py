@@ -157,7 +157,7 @@ OPERATIONS = (
         "write",
         "Rename an organization, or set who may change attribute mappings",
         update_organization,
-        "3; when something differs 4",
+        "3; when something differs 5",
         OrganizationAnswer,
         body=OrganizationChange,
     ),

@@ -24,7 +24,7 @@ async def test_an_organization_is_created_found_renamed_and_deleted(api: ApiClie
     assert (found.json["data"], found.storage_requests) == ([created.json], 2)
 
     renamed = await api.patch(one, {"name": "Fabrikam"})
-    assert (renamed.json, renamed.storage_requests) == ({**created.json, "name": "Fabrikam"}, 4)
+    assert (renamed.json, renamed.storage_requests) == ({**created.json, "name": "Fabrikam"}, 5)
     assert (await api.get(one)).json == renamed.json
 
     deleted = await api.delete(one)

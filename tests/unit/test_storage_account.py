@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
 from subprocess import run
 from typing import Self
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from azure.core.credentials import AccessToken
@@ -18,6 +20,7 @@ from scim.adapters.tables.retrying_table import RetryingTable
 from scim.adapters.tables.sdk_table import SdkTable
 from scim.adapters.tables.table import StorageUnavailableError, insert
 from scim.adapters.tables.transport import StorageRequest, StorageResponse
+from scim.resources.storage_scope import storage_scope
 from tests.fakes.stale_identity import StaleIdentities
 
 CONNECTION = "AccountName=acme;AccountKey=c2VjcmV0"
@@ -147,3 +150,27 @@ def test_the_sdk_is_imported_only_where_it_is_used() -> None:
     )
     found = run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
+
+
+@pytest.mark.parametrize("sdk", [False, True])
+async def test_a_refusal_of_storage_is_told_in_the_log(sdk: bool, caplog: pytest.LogCaptureFixture) -> None:
+    transport = Recorder(403, b'{"odata.error":{"code":"AuthorizationFailure","message":{"value":"No."}}}')
+    table = StorageAccount.from_connection_string(CONNECTION, transport=transport, sdk=sdk).table("rows")
+
+    with caplog.at_level(logging.ERROR), pytest.raises(StorageUnavailableError):
+        await table.commit("p", [insert("k", {})])
+
+    assert "storage refused a call: 403 AuthorizationFailure" in caplog.text
+
+
+@pytest.mark.parametrize("sdk", [False, True])
+@pytest.mark.parametrize(("seconds", "allowed"), [(20.0, 8), (5.5, 4), (1.5, 1)])
+async def test_every_write_tells_storage_to_give_up_before_its_client(sdk: bool, seconds: float, allowed: int) -> None:
+    transport = Recorder(403)
+    table = StorageAccount.from_connection_string(CONNECTION, transport=transport, sdk=sdk).table("rows")
+
+    with storage_scope(seconds), pytest.raises(StorageUnavailableError):
+        await table.commit("p", [insert("k", {})])
+
+    (request,) = transport.requests
+    assert parse_qs(urlsplit(request.url).query) == {"timeout": [str(allowed)]}

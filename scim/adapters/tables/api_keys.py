@@ -52,7 +52,16 @@ class TableApiKeyStore:
     async def renew(self, key: ApiKey) -> bool:
         """Give a key that is there another value; return whether there is such a key."""
         values: Mapping[str, Value] = {"digest": key.digest_hex, "last_four": key.last_four}
-        return await self._make(key, [merge(f"k|{key.id}", values)])
+        async for _ in Attempts():
+            with outages():
+                row = await self._table.read(PARTITION, f"k|{key.id}")
+            if row is None:
+                return False
+            try:
+                return await self._make(key, [merge(row.key, values, row.etag)])
+            except RowChangedError:
+                continue  # a use was noted, or an earlier attempt was applied
+        raise DirectoryStoreUnavailableError("the API key is being changed by many at once", retry_after=1)
 
     async def _make(self, key: ApiKey, writes: Sequence[Write]) -> bool:
         """Commit what makes a key, while the key that makes it lives; return whether what it merges is there."""
@@ -70,7 +79,9 @@ class TableApiKeyStore:
                     if refused.index >= len(guard):
                         return True  # ids are never used twice: the answer of an earlier attempt was lost
                     guard = lives
-                except RowChangedError:
+                except RowChangedError as refused:
+                    if refused.index >= len(guard) and writes[0].etag != "*":
+                        raise
                     guard = lives
                 else:
                     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,7 @@ from scim.resources.storage_scope import current_storage_scope
 
 MAX_ATTEMPT_SECONDS: Final = 10.0
 _SHARE_OF_SERVICE: Final = 0.8
+_log = logging.getLogger("scim.storage")
 TABLE_MISSING: Final = frozenset({"TableNotFound", "TableBeingDeleted"})
 _TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
 _THROTTLED: Final = 429
@@ -77,6 +79,7 @@ def failed_answer(status: int, code: str, message: str, wait: float | None = Non
     reason = f"Storage answered {status} {code}: {message}"
     if status in _TRANSIENT:
         return AttemptFailedError(reason, may_be_applied=status != _THROTTLED, wait=wait)
+    _log.error("storage refused a call: %d %s", status, code)
     return ProofRejectedError(reason) if status == _UNAUTHORIZED else StorageRefusedError(reason)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scim.adapters.tables.directory_races import (
-    commit_any_state,
     outages,
     read_rows,
 )
@@ -40,6 +39,9 @@ from scim.directories.interfaces import OrganizationPage
 from scim.directories.organization import Organization, is_organization_id
 from scim.directories.organization_events import OrganizationEvent
 from scim.resources.attempts import Attempts
+
+_MADE = "made"
+"""The key of the row that says for ever, in its own partition, that an organization was made."""
 
 
 class TableOrganizations:
@@ -100,8 +102,7 @@ class TableOrganizations:
         with outages():
             try:
                 changed = await self._change_own_row(organization_id, change, event)
-                entry = merge(f"o|{organization_id}", _changing(changed))
-                await commit_any_state(self._table, LIST_PARTITION, [entry])
+                await self._change_entry(changed)
             except RowMissingError as error:
                 raise OrganizationNotFoundError(organization_id) from error
         return changed
@@ -127,6 +128,19 @@ class TableOrganizations:
             return after
         raise DirectoryStoreUnavailableError("the organization is being changed by others")
 
+    async def _change_entry(self, organization: Organization) -> None:
+        """Change the copy in the list in the state in which it was read: an attempt that comes late changes nothing."""
+        async for _ in Attempts():
+            entry = await self._table.read(LIST_PARTITION, f"o|{organization.id}", select=["created"])
+            if entry is None:
+                raise OrganizationNotFoundError(organization.id)
+            try:
+                await self._table.commit(LIST_PARTITION, [merge(entry.key, _changing(organization), entry.etag)])
+            except RowChangedError:
+                continue
+            return
+        raise DirectoryStoreUnavailableError("the organization is being changed by others")
+
     async def delete_organization(self, organization: Organization, event: OrganizationEvent) -> None:
         """Forget an organization with its feed; the service's audit log says that it is gone.
 
@@ -149,10 +163,12 @@ class TableOrganizations:
         """Delete an organization's partition, its own row last, so that a deletion that a crash ended is repeated.
 
         What is told or made meanwhile changes that row: then it goes, too.
+        That the organization was made stays: it keeps out an attempt to make it that comes late.
         """
         async for _ in Attempts():
             rows = await read_rows(self._table, organization_id, (" ", "~"))
-            await delete_rows(self._table, organization_id, [row.key for row in rows if row.key != ORGANIZATION])
+            gone = [row.key for row in rows if row.key not in (ORGANIZATION, _MADE)]
+            await delete_rows(self._table, organization_id, gone)
             own = next((row for row in rows if row.key == ORGANIZATION), None)
             if own is None:
                 return
@@ -187,7 +203,7 @@ class TableOrganizations:
         """Insert the organization's row, unless an earlier attempt did; what never changes tells it from any other."""
         try:
             own = insert(ORGANIZATION, organization_values(organization))
-            await self._table.commit(organization.id, [own, audit_insert(event)])
+            await self._table.commit(organization.id, [own, insert(_MADE, {}), audit_insert(event)])
         except RowExistsError as error:
             kept = await self.organization(organization.id)
             if kept is None or (kept.created, kept.external_id) != (organization.created, organization.external_id):
