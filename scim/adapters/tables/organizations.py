@@ -159,7 +159,7 @@ class TableOrganizations:
                 return
         raise DirectoryStoreUnavailableError("the organization is being changed by others")
 
-    async def _forget_rows(self, organization_id: str) -> None:
+    async def _forget_rows(self, organization_id: str, *, kept: tuple[str, ...] = (_MADE,)) -> None:
         """Delete an organization's partition, its own row last, so that a deletion that a crash ended is repeated.
 
         What is told or made meanwhile changes that row: then it goes, too.
@@ -167,7 +167,7 @@ class TableOrganizations:
         """
         async for _ in Attempts():
             rows = await read_rows(self._table, organization_id, (" ", "~"))
-            gone = [row.key for row in rows if row.key not in (ORGANIZATION, _MADE)]
+            gone = [row.key for row in rows if row.key not in (ORGANIZATION, *kept)]
             await delete_rows(self._table, organization_id, gone)
             own = next((row for row in rows if row.key == ORGANIZATION), None)
             if own is None:
@@ -215,7 +215,7 @@ class TableOrganizations:
             return  # the entry is ours: the answer of an earlier attempt was lost
         given = await self._table.read(LIST_PARTITION, _given(organization.id))
         claim = await self._table.read(LIST_PARTITION, external_id_key(organization.external_id or ""))
-        await self._forget_rows(organization.id)
+        await self._forget_rows(organization.id, kept=(_MADE,) if given else ())
         if given is not None:
             raise IdUsedError(organization.id)
         raise OrganizationExistsError(str(claim.values["organization"]) if claim else "")
