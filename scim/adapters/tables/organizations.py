@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scim.adapters.tables.directory_races import (
+    commit_any_state,
     outages,
     read_rows,
 )
@@ -16,15 +17,19 @@ from scim.adapters.tables.directory_rows import (
     reference_of,
 )
 from scim.adapters.tables.removal import delete_rows
+from scim.adapters.tables.settled import AGAIN
 from scim.adapters.tables.table import (
+    Row,
     RowChangedError,
     RowExistsError,
     RowMissingError,
     Table,
     Value,
+    Write,
     delete,
     insert,
     merge,
+    replace,
 )
 from scim.adapters.tables.told_events import ORGANIZATION, audit_insert, event_writes
 from scim.directories.directory import is_directory_id
@@ -39,9 +44,6 @@ from scim.directories.interfaces import OrganizationPage
 from scim.directories.organization import Organization, is_organization_id
 from scim.directories.organization_events import OrganizationEvent
 from scim.resources.attempts import Attempts
-
-_MADE = "made"
-"""The key of the row that says for ever, in its own partition, that an organization was made."""
 
 
 class TableOrganizations:
@@ -159,16 +161,19 @@ class TableOrganizations:
                 return
         raise DirectoryStoreUnavailableError("the organization is being changed by others")
 
-    async def _forget_rows(self, organization_id: str, *, kept: tuple[str, ...] = (_MADE,)) -> None:
+    async def _forget_rows(self, organization_id: str) -> None:
         """Delete an organization's partition, its own row last, so that a deletion that a crash ended is repeated.
 
         What is told or made meanwhile changes that row: then it goes, too.
-        That the organization was made stays: it keeps out an attempt to make it that comes late.
+        Where making the organization took another attempt, the key of its entry in the audit log stays, without what
+        it said: it keeps out the attempt that may come late.
         """
         async for _ in Attempts():
             rows = await read_rows(self._table, organization_id, (" ", "~"))
-            gone = [row.key for row in rows if row.key not in (ORGANIZATION, *kept)]
+            gone = [row.key for row in rows if row.key != ORGANIZATION and not _keeps_out(row)]
             await delete_rows(self._table, organization_id, gone)
+            for row in filter(_keeps_out, rows):
+                await commit_any_state(self._table, organization_id, [replace(row.key, {AGAIN: True}, "*")])
             own = next((row for row in rows if row.key == ORGANIZATION), None)
             if own is None:
                 return
@@ -203,7 +208,7 @@ class TableOrganizations:
         """Insert the organization's row, unless an earlier attempt did; what never changes tells it from any other."""
         try:
             own = insert(ORGANIZATION, organization_values(organization))
-            await self._table.commit(organization.id, [own, insert(_MADE, {}), audit_insert(event)])
+            await self._table.commit(organization.id, [own, _with_attempt(audit_insert(event))])
         except RowExistsError as error:
             kept = await self.organization(organization.id)
             if kept is None or (kept.created, kept.external_id) != (organization.created, organization.external_id):
@@ -215,10 +220,20 @@ class TableOrganizations:
             return  # the entry is ours: the answer of an earlier attempt was lost
         given = await self._table.read(LIST_PARTITION, _given(organization.id))
         claim = await self._table.read(LIST_PARTITION, external_id_key(organization.external_id or ""))
-        await self._forget_rows(organization.id, kept=(_MADE,) if given else ())
+        await self._forget_rows(organization.id)
         if given is not None:
             raise IdUsedError(organization.id)
         raise OrganizationExistsError(str(claim.values["organization"]) if claim else "")
+
+
+def _with_attempt(entry: Write) -> Write:
+    """Return the entry of a creation, which learns whether it took another attempt than the first."""
+    return insert(entry.key, {**entry.values, AGAIN: False})
+
+
+def _keeps_out(row: Row) -> bool:
+    """Tell whether a row keeps out an attempt to make the organization that may come late."""
+    return row.values.get(AGAIN) is True
 
 
 def _given(organization_id: str) -> str:

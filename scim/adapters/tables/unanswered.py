@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as changed
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_index import LAST_COLUMNS
 from scim.adapters.tables.failures import AttemptFailedError
 from scim.adapters.tables.generation import first_generation
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.settled import SETTLED, is_void, marked
+from scim.adapters.tables.settled import AGAIN, SETTLED, is_void, marked
 from scim.adapters.tables.table import (
     MAX_TRANSACTION_WRITES,
     Int64,
@@ -68,7 +69,7 @@ class Commit:
         operation_id = self.operation_id if self.is_unanswered else ""
         self.is_open = True
         try:
-            etags = await (self._again(operation_id) if operation_id else self._send(self.writes))
+            etags = await (self._again(operation_id) if operation_id else self._send(self._as_attempted()))
         except AttemptFailedError as failure:
             self.is_unanswered |= failure.may_be_applied
             self.is_open = self.is_unanswered
@@ -78,6 +79,12 @@ class Commit:
             raise
         self.is_open = False
         return etags
+
+    def _as_attempted(self) -> Sequence[Write]:
+        """Return the writes; a row that wants to know whether it took another attempt (``again``) is told."""
+        if not self.is_unanswered:
+            return self.writes
+        return [changed(w, values={**w.values, AGAIN: True}) if AGAIN in w.values else w for w in self.writes]
 
     @property
     def operation_id(self) -> str:
