@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -81,7 +82,8 @@ async def test_a_malformed_token_is_refused(scim: ScimClient, sent: str) -> None
 async def test_an_unknown_directory_answers_as_a_wrong_token_does(scim: ScimClient) -> None:
     wrong = await scim.get("/Users", authorization="Bearer wrong")
     unknown = replace(scim, directory=replace(scim.directory, id="dir_" + "0" * 32))
-    malformed = replace(scim, directory=replace(scim.directory, id="x"))
+    malformed = replace(scim, directory=copy(scim.directory))
+    object.__setattr__(malformed.directory, "id", "x")  # no directory can be made with it
 
     for client in (unknown, malformed):
         answer = await client.get("/Users")
