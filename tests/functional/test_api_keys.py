@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
+from scim.directories.creation import Creation
+from scim.directories.errors import IdUsedError, KeyNotFoundError
 from tests.api import ApiClient
 
 pytestmark = pytest.mark.parametrize("storage_kind", ["memory", "azurite"])
@@ -47,3 +50,23 @@ async def test_a_key_of_one_organization_makes_sees_and_revokes_keys_of_that_one
     assert (await limited.delete(f"keys/{made.json['id']}")).status == 204
     unknown = {"name": "a", "scopes": ["read"], "organization_id": f"org_{'0' * 32}"}
     assert (await api.post("keys", unknown)).status == 404
+
+
+async def test_the_id_of_a_key_is_given_once_and_the_first_goes_on(api: ApiClient) -> None:
+    keys, creation = api.application.api_keys, Creation(uuid4().hex)
+    first = await keys.create("first", ["read"], creation=creation)
+
+    with pytest.raises(IdUsedError):
+        await keys.create("second", ["write"], creation=creation)
+
+    assert await keys.recognise(first.value) == first.key
+    assert [each.name for each in await keys.list() if each.id == first.key.id] == ["first"]
+
+
+@pytest.mark.parametrize(
+    "wrong", ["key_" + "A" * 16, "key_a'b", "key_a|b", "key_\x01", "key_" + "0" * 17, "é", "k" * 2000]
+)
+async def test_what_has_not_the_exact_form_of_a_keys_id_names_none(api: ApiClient, wrong: str) -> None:
+    assert (await api.delete(f"keys/{wrong}")).status == 404
+    with pytest.raises(KeyNotFoundError):
+        await api.application.api_keys.revoke(wrong)

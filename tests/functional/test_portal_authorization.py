@@ -285,6 +285,16 @@ async def test_a_form_sent_again_after_its_directory_was_deleted_makes_nothing(w
     assert world.values() == before
 
 
+async def test_a_form_sent_again_while_its_directory_is_deleted_says_so(world: World) -> None:
+    form = (await world.own.get("/providers/entra_id")).form("/directories")
+    made = (await world.own.submit(form)).value("endpoint").rpartition("/")[2]
+    await world.service.application.deletion.begin(made)
+
+    shown = await world.own.submit(form)
+
+    assert (shown.status, "is being deleted" in shown.text) == (409, True)
+
+
 async def test_a_proof_is_of_its_purpose_its_organization_and_its_id(world: World) -> None:
     directory = (await world.own.connect()).directory.id
     new = (await world.own.get("/providers/entra_id")).form("/directories")

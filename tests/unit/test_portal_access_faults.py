@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from scim.adapters.tables.directories import TableDirectoryStore
 from scim.adapters.tables.portal_access import TablePortalAccessStore
-from scim.directories.errors import DirectoryStoreUnavailableError, OrganizationNotFoundError
+from scim.directories.actor import current_actor
+from scim.directories.change_event import link_created
+from scim.directories.errors import (
+    DirectoryStoreUnavailableError,
+    IdUsedError,
+    LinkNotFoundError,
+    OrganizationNotFoundError,
+)
 from scim.directories.organization import Organization
 from scim.directories.portal_access import LinkUse, SessionKey
 from scim.directories.portal_access_service import NewPortalLink, PortalAccessService
@@ -95,6 +102,22 @@ async def test_a_link_whose_answer_is_lost_can_be_made_again(number: int, *, los
     uses = await world.uses()
     assert len(uses) in ((2,) if made else (1, 2))
     assert not any(use.sessions for use in uses)
+
+
+async def test_the_id_of_a_link_is_given_once_and_has_its_exact_form() -> None:
+    world = World()
+    made = await world.open()
+    store = TablePortalAccessStore(world.table)
+    event = link_created(made.link, current_actor())
+    before = world.table.rows(ORGANIZATION.id)
+
+    await store.add_link(made.link, event)
+    with pytest.raises(IdUsedError):
+        await store.add_link(replace(made.link, digest_hex="0" * 64), event)
+    with pytest.raises(LinkNotFoundError):
+        await store.add_link(replace(made.link, id="lnk_" + "A" * 16), event)
+
+    assert world.table.rows(ORGANIZATION.id) == before
 
 
 async def test_no_link_is_made_for_an_organization_that_is_gone() -> None:

@@ -29,7 +29,7 @@ from scim.adapters.tables.table import (
 from scim.adapters.tables.told_events import KEYS_PARTITION, audit_insert
 from scim.directories.api_key import KEY_SCOPES, ApiKey, KeyScope, is_key_id
 from scim.directories.change_event import ChangeEvent
-from scim.directories.errors import DirectoryStoreUnavailableError, KeyEndedError
+from scim.directories.errors import DirectoryStoreUnavailableError, IdUsedError, KeyEndedError, KeyNotFoundError
 from scim.resources.attempts import Attempts
 
 PARTITION = KEYS_PARTITION
@@ -46,7 +46,7 @@ class TableApiKeyStore:
     async def add(self, key: ApiKey, event: ChangeEvent) -> None:
         """Keep a new key with its event, unless it is there. One storage request, two more when an old key makes it."""
         waiting, kept = _kept(event)
-        row = insert(f"k|{key.id}", {**_values(key), **waiting})
+        row = insert(_row_key(key.id), {**_values(key), **waiting})
         await self._make(key, [row, insert(_life(key.id), {}), *kept])
 
     async def renew(self, key: ApiKey) -> bool:
@@ -54,7 +54,7 @@ class TableApiKeyStore:
         values: Mapping[str, Value] = {"digest": key.digest_hex, "last_four": key.last_four}
         async for _ in Attempts():
             with outages():
-                row = await self._table.read(PARTITION, f"k|{key.id}")
+                row = await self._table.read(PARTITION, _row_key(key.id))
             if row is None:
                 return False
             try:
@@ -77,7 +77,8 @@ class TableApiKeyStore:
                     guard = await self._beginning_of_life(key)
                 except RowExistsError as refused:
                     if refused.index >= len(guard):
-                        return True  # ids are never used twice: the answer of an earlier attempt was lost
+                        await self._require_own(key)
+                        return True
                     guard = lives
                 except RowChangedError as refused:
                     if refused.index >= len(guard) and writes[0].etag != "*":
@@ -87,12 +88,21 @@ class TableApiKeyStore:
                     return True
         raise DirectoryStoreUnavailableError("the API key is being changed by many at once", retry_after=1)
 
+    async def _require_own(self, key: ApiKey) -> None:
+        """Refuse an id that another key has; the key itself is there when the answer of an earlier attempt was lost.
+
+        :raises IdUsedError: When it is another's.
+        """
+        kept = await self.get(key.id)
+        if kept is None or kept.digest_hex != key.digest_hex:
+            raise IdUsedError(key.id)
+
     async def _beginning_of_life(self, key: ApiKey) -> list[Write]:
         """Return what gives a key of before rows of life its own, unless it has ended.
 
         :raises KeyEndedError: When it has.
         """
-        row = await self._table.read(PARTITION, f"k|{key.created_by}")
+        row = await self._table.read(PARTITION, _row_key(str(key.created_by)))
         if row is None or not _key(row).is_valid(key.created):
             raise KeyEndedError
         return [merge(row.key, {}, row.etag), insert(_life(row.key.removeprefix("k|")), {})]
@@ -102,7 +112,7 @@ class TableApiKeyStore:
         if not is_key_id(key_id):
             return None
         with outages():
-            row = await self._table.read(PARTITION, f"k|{key_id}")
+            row = await self._table.read(PARTITION, _row_key(key_id))
         return _key(row) if row else None
 
     async def list(self) -> Sequence[ApiKey]:
@@ -123,7 +133,7 @@ class TableApiKeyStore:
         values: Mapping[str, Value] = {"revoked_at": at.isoformat(), **waiting}
         async for _ in Attempts():
             with outages():
-                row = await self._table.read(PARTITION, f"k|{key_id}")
+                row = await self._table.read(PARTITION, _row_key(key_id))
                 if row is None or _key(row).revoked_at is not None:
                     return False
                 if await self._ended(key_id, [merge(row.key, values, row.etag), *kept]):
@@ -160,12 +170,22 @@ class TableApiKeyStore:
     async def _merge(self, key_id: str, values: Mapping[str, Value]) -> bool:
         with outages():
             try:
-                await self._table.commit(PARTITION, [merge(f"k|{key_id}", values)])
+                await self._table.commit(PARTITION, [merge(_row_key(key_id), values)])
             except RowMissingError:
                 return False
             except RowChangedError:  # two unconditional merges met
-                await self._table.commit(PARTITION, [merge(f"k|{key_id}", values)])
+                await self._table.commit(PARTITION, [merge(_row_key(key_id), values)])
         return True
+
+
+def _row_key(key_id: str) -> str:
+    """Return the key of a key's row.
+
+    :raises KeyNotFoundError: For what has not the exact form of an id.
+    """
+    if not is_key_id(key_id):
+        raise KeyNotFoundError(key_id)
+    return f"k|{key_id}"
 
 
 def _life(key_id: str) -> str:

@@ -32,7 +32,12 @@ from scim.adapters.tables.table import (
     merge,
 )
 from scim.adapters.tables.told_events import ORGANIZATION, event_writes
-from scim.directories.errors import DirectoryStoreUnavailableError, OrganizationNotFoundError
+from scim.directories.errors import (
+    DirectoryStoreUnavailableError,
+    IdUsedError,
+    LinkNotFoundError,
+    OrganizationNotFoundError,
+)
 from scim.directories.organization import is_organization_id
 from scim.directories.organization_events import OrganizationEvent
 from scim.directories.portal_access import LinkUse, PortalSession, is_session_id
@@ -65,10 +70,20 @@ class TablePortalAccessStore:
                 except RowExistsError as refused:
                     if writes[refused.index].key != key:
                         continue
+                    await self._require_own(link)
                 except (RowChangedError, RowMissingError):
                     continue
-            return  # where the key was there: ids are never used twice, the answer of an earlier attempt was lost
+            return
         raise DirectoryStoreUnavailableError("the organization is being changed by others", retry_after=1)
+
+    async def _require_own(self, link: PortalLink) -> None:
+        """Refuse an id that another link has; the link itself is there when the answer of an earlier attempt was lost.
+
+        :raises IdUsedError: When it is another's.
+        """
+        row = await self._table.read(link.organization_id, _link_key(link.id))
+        if row is None or row.values["digest"] != link.digest_hex:
+            raise IdUsedError(link.id)
 
     async def _organization(self, organization_id: str) -> Row | None:
         if not is_organization_id(organization_id):
@@ -153,7 +168,13 @@ class TablePortalAccessStore:
 
 
 def _link_key(link_id: str) -> str:
-    return f"p|{link_id}"
+    """Return the key of a link's row.
+
+    :raises LinkNotFoundError: For what has not the exact form of an id.
+    """
+    if not is_link_id(link_id):
+        raise LinkNotFoundError(link_id)
+    return f"{PORTAL_FIRST}{link_id}"
 
 
 def _session_key(session: PortalSession) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scim.directories.directory import Directory, Provider
-from scim.directories.errors import DirectoryNotFoundError, InvalidValueError, TokenEndedError
+from scim.directories.errors import DirectoryDeletingError, DirectoryNotFoundError, InvalidValueError, TokenEndedError
 from scim.directories.organization import MAX_NAME_LENGTH
 from scim.portal.guide import ProviderGuide, guide
 from scim.portal.problems import not_found
@@ -41,6 +41,8 @@ async def configure(visit: Visit) -> WebResponse:
     new_id = visit.form.get("new_id", "")
     await visit.require_proof(_PURPOSE, new_id)
     before = await _existing(visit, f"dir_{new_id}")
+    if before is not None and before.deletion is not None:
+        raise DirectoryDeletingError(before.id)
     if before is not None:
         return _connected(visit, provider, before, "")
     try:
