@@ -179,7 +179,7 @@ class Application(Stores):
         """What signs in the name of the service."""
         from scim.directories.service_key_store import ServiceKeys
 
-        return ServiceKeys(self.secret_store, now=self.now)
+        return ServiceKeys(self.secret_store, now=self.now, tell=self.audit_log.add)
 
     @cached_property
     def readings(self) -> DirectoryReadings:

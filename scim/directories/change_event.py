@@ -24,6 +24,7 @@ ChangeEventType = Literal[
     "portal_link.revoked",
     "api_key.created",
     "api_key.revoked",
+    "service_key.rotated",
 ]
 
 

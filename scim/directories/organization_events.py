@@ -8,7 +8,9 @@ from typing import Any, Literal, Protocol
 
 from scim.directories.actor import Actor, note_change
 
-ObjectType = Literal["organization", "directory", "attribute_mappings", "token", "portal_link", "api_key"]
+ObjectType = Literal[
+    "organization", "directory", "attribute_mappings", "token", "portal_link", "api_key", "service_key"
+]
 
 
 class OrganizationEvent(Protocol):

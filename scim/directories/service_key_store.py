@@ -6,11 +6,14 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from scim.directories.actor import current_actor
+from scim.directories.change_event import ChangeEvent
 from scim.directories.errors import (
+    DirectoryStoreUnavailableError,
     SecretDeletedError,
     SecretDisabledError,
     SecretNotFoundError,
@@ -18,6 +21,8 @@ from scim.directories.errors import (
     SecretStoreUnavailableError,
 )
 from scim.directories.interfaces import SecretStore, SecretVersion
+from scim.directories.organization_events import note_event
+from scim.directories.service_key_events import rotation_event
 from scim.directories.service_keys import SERVICE_KEYS_SECRET, KeyRing
 
 FRESH_SECONDS = 300.0
@@ -50,16 +55,19 @@ class ServiceKeys:
         now: Callable[[], datetime],
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
         monotonic: Callable[[], float] = time.monotonic,
+        tell: Callable[[ChangeEvent], Awaitable[None]] | None = None,
     ) -> None:
         """Use a secret store.
 
         :param now: The time, in UTC.
         :param monotonic: What ages are measured by.
+        :param tell: Enters a rotation in the audit log of the service.
         """
         self._secrets = secret_store
         self._now = now
         self._random_bytes = random_bytes
         self._monotonic = monotonic
+        self._tell = tell
         self._lock = asyncio.Lock()
         self._ring = KeyRing()
         self._read_at = _FAR
@@ -105,13 +113,27 @@ class ServiceKeys:
         :raises SecretStoreError: When the secret store does not answer.
         """
         async with self._lock:
-            before, old = await self._versions(), await self._load()
-            if not old.keys:
-                return await self._made()
-            await self._store(old.rotated(self._now(), self._random_bytes, at_once=at_once))
-            for version in before:
-                await self._disable(version.version)
-            return await self._load()
+            ring = await self._rotated(at_once=at_once)
+        await self._note(rotation_event(ring, self._now(), current_actor(), at_once=at_once))
+        return ring
+
+    async def _rotated(self, *, at_once: bool) -> KeyRing:
+        before, old = await self._versions(), await self._load()
+        if not old.keys:
+            return await self._made()
+        await self._store(old.rotated(self._now(), self._random_bytes, at_once=at_once))
+        for version in before:
+            await self._disable(version.version)
+        return await self._load()
+
+    async def _note(self, event: ChangeEvent) -> None:
+        """Enter what has been done in log and audit log; where that fails, a line has it all the same."""
+        note_event(event)
+        try:
+            if self._tell is not None:
+                await self._tell(event)
+        except DirectoryStoreUnavailableError:
+            _log.exception("%s %s is missing in the audit log", event.type, event.object_id)
 
     async def _known(self, age: float = FRESH_SECONDS) -> KeyRing:
         """Return the keys as they were read no longer ago than this, or as long as the secret store does not answer."""

@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from scim.directories.actor import ActorType
 from scim.directories.audit_log import AuditEntry, AuditFilter, AuditPage
-from scim.management.events import ActorAnswer, ActorType, EventData
+from scim.directories.organization_events import ObjectType
+from scim.management.events import ActorAnswer, EventData
 from scim.management.models import Answer, ListQuery, Page
 from scim.management.operation import Call, Operation
 from scim.management.problems import forbidden
 
-ObjectType = Literal["organization", "directory", "attribute_mappings", "token", "portal_link", "api_key"]
 _POSITION = re.compile(r"a\|\d{16}\|[0-9a-f]{32}", re.ASCII)
 _LONGEST_ID = 200
 

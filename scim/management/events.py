@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -29,9 +29,7 @@ class EventData(Answer):
     organization: dict[str, Any] = Field(default_factory=dict, description="Of an organization: as it is read.")
     portal_link: dict[str, Any] = Field(default_factory=dict, description="Of a link to the portal: id, expiry.")
     api_key: dict[str, Any] = Field(default_factory=dict, description="Of an API key: id, name, last four characters.")
-
-
-ActorType = Literal["api_key", "portal_session", "operator", "provider", "service"]
+    service_key: dict[str, Any] = Field(default_factory=dict, description="Of a key of the service: its number.")
 
 
 class ActorAnswer(Answer):

@@ -20,6 +20,7 @@ from scim.directories.errors import DirectoryStoreUnavailableError
 from scim.directories.key_events import key_event
 from scim.directories.portal_access_service import NewPortalLink
 from scim.events.feed import FeedCursor
+from scim.resources.errors import StorageUnavailableError
 from tests.api import ApiClient
 from tests.fakes.memory_table import MemoryTable, fail_at
 from tests.portal import Browser
@@ -401,3 +402,23 @@ async def test_of_two_changes_of_an_organization_at_once_neither_is_lost(api: Ap
     assert listed == [read]
     updates = [event for event in await told(api, organization) if event["type"] == "organization.updated"]
     assert sorted(event["changed"] for event in updates) == [["mappings_by"], ["name"]]
+
+
+async def test_a_rotation_of_the_services_key_is_entered_once_and_takes_place_without_its_entry(
+    api: ApiClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys, table = api.application.service_keys, directories_table(api)
+    await keys.rotate()
+    await keys.rotate()
+    table.before = lambda _: StorageUnavailableError("away")
+    ring = await keys.rotate(at_once=True)
+    table.before = None
+
+    assert max(key.number for key in ring.keys) == 3
+    assert "service_key.rotated 3 is missing in the audit log" in caplog.text
+    entries = await api.all_pages(SERVICE, 100, object_type="service_key")
+    assert [entry["data"]["service_key"] for entry in entries] == [
+        {"number": 2, "at_once": False},
+        {"number": 1, "at_once": False},
+    ]
+    assert {entry["actor"]["id"] for entry in entries} == {"tests"}

@@ -252,10 +252,11 @@ CHANGING: Mapping[tuple[str, str], str] = {
     ("keys", "revoke"): "{key}",
     ("portal-link", ""): "{organization}",
     ("portal-links", "revoke"): "{organization} {link}",
+    ("service-keys", "rotate"): "--at-once",
 }
 READING = {("organizations", "list"), ("organizations", "show"), ("directories", "list"), ("directories", "show")}
 READING |= {("tokens", "list"), ("mappings", "list"), ("keys", "list"), ("portal-links", "list")}
-READING |= {("portal-links", "show"), ("audit", "")}
+READING |= {("portal-links", "show"), ("service-keys", "list"), ("audit", "")}
 
 
 def test_every_command_is_tried() -> None:

@@ -4,7 +4,7 @@
 |---|---|---|
 | organization id | ``a|{inverted microseconds}|{event id}`` | a change of the organization, or of what belongs to it |
 | ``organizations`` | the same | that an organization was created or deleted |
-| ``keys`` | the same | that an API key for all organizations was made or revoked |
+| ``keys`` | the same | that an API key for all organizations was made or revoked, or the service's own key rotated |
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from scim.adapters.tables.directory_races import outages, read_rows
+from scim.adapters.tables.directory_races import insert_once, outages, read_rows
 from scim.adapters.tables.directory_rows import LIST_PARTITION
 from scim.adapters.tables.document_rows import joined_text
 from scim.adapters.tables.removal import delete_rows
 from scim.adapters.tables.table import Row, Table
-from scim.adapters.tables.told_events import AUDIT_END, AUDIT_FIRST, KEYS_PARTITION, inverted, moment_of
+from scim.adapters.tables.told_events import AUDIT_END, AUDIT_FIRST, KEYS_PARTITION, audit_insert, inverted, moment_of
 from scim.directories.actor import UNKNOWN, Actor
 from scim.directories.audit_log import EVERY_CHANGE, AuditEntry, AuditFilter, AuditPage
+from scim.directories.change_event import ChangeEvent
 from scim.directories.organization_events import event_time
 
 OF_SERVICE = (LIST_PARTITION, KEYS_PARTITION)
@@ -48,6 +49,11 @@ class TableAuditLog:
     async def of_service(self, after: str, limit: int, wanted: AuditFilter = EVERY_CHANGE) -> AuditPage:
         """Return entries of what concerns the whole service behind a place, newest first. Two storage requests."""
         return await self._page(OF_SERVICE, after, limit, wanted)
+
+    async def add(self, event: ChangeEvent) -> None:
+        """Enter what concerns the whole service and no row tells; doing it again changes nothing. One request."""
+        with outages():
+            await insert_once(self._table, KEYS_PARTITION, audit_insert(event))
 
     async def forget(self, partition: str, before: datetime) -> int:
         """Delete the entries of a partition that are older, and return how many. One storage request, and 1 for 100."""
