@@ -95,6 +95,8 @@ class Round:
             beside.append(group.create_task(self._follow(machines[2], done)))
             await asyncio.gather(*(self._work(worker, until) for worker in self.workers))
             done.set()
+        for machine in self.machines.all:
+            await machine.weather.settle()
         await self._compare()
 
     async def _work(self, worker: SoakWorker, until: float) -> None:

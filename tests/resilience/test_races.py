@@ -151,6 +151,20 @@ async def test_a_user_is_changed_while_it_is_added_to_a_hundred_groups(client: H
     assert {team for team, member in held.memberships if member == anna} == set(teams)
 
 
+async def test_a_user_is_changed_by_twenty_requests_at_once_while_it_is_added_to_forty_groups(
+    client: HostClient, storage: Behind
+) -> None:
+    (anna,) = await new_users(client, 1)
+    teams = [await new_group(client) for _ in range(40)]
+    changes = [client.patch(f"/Users/{anna}", replacing("title", str(at)), at=at) for at in range(20)]
+    additions = [client.patch(f"/Groups/{team}", add_members(anna), at=at) for at, team in enumerate(teams)]
+
+    replies = await gathered([*changes, *additions])
+
+    assert statuses(replies) == {200: 20, 204: 40}
+    await assert_sound(storage.application, storage.partition)
+
+
 async def test_a_group_is_deleted_while_its_name_is_used_again(client: HostClient, storage: Behind) -> None:
     members = await new_users(client, 3)
     for at in range(10):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from random import Random
 
-from scim.adapters.tables.transport import StorageRequest, StorageResponse
-from tests.faults import Call, FaultyTransport, Send
+from scim.adapters.tables.transport import ConnectionLostError, StorageRequest, StorageResponse
+from tests.faults import Call, FaultyTransport, Send, transactions
 from tests.resilience.matrix import FAULTS, possible_faults
 
+LATE = "carried out late"
+"""Storage does not answer, and carries the transaction out seconds later, when others have gone on."""
+_LATE_SECONDS = (3.0, 6.0)
 _ALWAYS = 10**9
 _IN_A_ROW = (1, 1, 1, 1, 2, 4, 6)
 """Four outlast the repetitions of one call."""
@@ -26,6 +30,7 @@ class Weather:
     _fault: str = ""
     _left: int = 0
     _calm: bool = field(default=False)
+    _late: list[asyncio.Task[None]] = field(default_factory=list)
 
     def begin(self, transport: FaultyTransport) -> None:
         """Let calls fail from now on."""
@@ -38,7 +43,7 @@ class Weather:
     def _strikes(self, call: Call) -> bool:
         if self._calm:
             return False
-        possible = possible_faults(call)
+        possible = [*possible_faults(call), *([LATE] if transactions(call) else [])]
         if not self._left and self.random.random() < self.share:
             self._left, self._fault = self.random.choice(_IN_A_ROW), self.random.choice(possible)
         if not self._left or self._fault not in possible:
@@ -48,4 +53,15 @@ class Weather:
         return True
 
     async def _strike(self, request: StorageRequest, send: Send) -> StorageResponse:
-        return await FAULTS[self._fault](request, send)
+        if self._fault != LATE:
+            return await FAULTS[self._fault](request, send)
+        self._late.append(asyncio.create_task(self._carry_out(request, send, self.random.uniform(*_LATE_SECONDS))))
+        raise ConnectionLostError("timed out, and is carried out later", sent=True)
+
+    async def _carry_out(self, request: StorageRequest, send: Send, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await send(request)
+
+    async def settle(self) -> None:
+        """Wait until storage has carried out what it took late."""
+        await asyncio.gather(*self._late)
