@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Final
 
 from scim.adapters.tables import keys
+from scim.adapters.tables.directory_races import commit_any_state
+from scim.adapters.tables.directory_rows import HELD
 from scim.adapters.tables.feed_renewal import renew_feed
 from scim.adapters.tables.keys import END_KEY, FIRST_KEY
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import (
     MAX_TRANSACTION_WRITES,
+    RowChangedError,
     RowExistsError,
     Table,
     Value,
@@ -31,16 +34,15 @@ from scim.composition import Application
 from scim.directories.directory import is_directory_id
 from scim.directories.organization import is_organization_id
 from scim.maintenance.copies import TABLES
-from scim.maintenance.copy_file import CopiedRow, Place, copied_rows, moment_of
+from scim.maintenance.copy_file import CopiedRow, CopyFileError, Place, copied_rows, moment_of
 from scim.maintenance.progress import Progress
 from scim.maintenance.restore_plan import DIRECTORY, LISTS, Plan, is_deleted, plan_of
 from scim.maintenance.results import RestoreResult
 from scim.maintenance.returning_rows import returning_rows
+from scim.resources.attempts import Attempts
 
 _GROUP_CHARACTERS: Final = 750_000
 """Of one transaction: the service takes 4 MiB, and a character is up to four bytes."""
-_HELD = "restoring"
-"""Column of a directory's row: that it is disabled only until all of it is back."""
 
 
 async def restore(
@@ -111,19 +113,24 @@ class _Restoring:
             await table.commit(directory_id, [delete(DIRECTORY, present.etag)])
             present = None
         if present is None:
-            held: dict[str, Value] = {} if is_deleted(copied.row) else {"status": "disabled", _HELD: True}
+            held: dict[str, Value] = {} if is_deleted(copied.row) else {"status": "disabled", HELD: True}
             await table.commit(directory_id, [insert(DIRECTORY, {**copied.row.values, **held})])
             self.restored[DIRECTORIES_TABLE] += 1
-        if not is_deleted(copied.row) and (present is None or present.values.get(_HELD) is True):
+        if not is_deleted(copied.row) and (present is None or present.values.get(HELD) is True):
             self._statuses[directory_id] = status
 
     async def _open(self, directory_id: str, status: str) -> None:
         """Give a directory that is back the status that it had."""
-        row = await self._table_of_directories.read(directory_id, DIRECTORY)
-        if row is not None:
-            values = {name: value for name, value in row.values.items() if name != _HELD}
-            opened = replace(DIRECTORY, {**values, "status": status}, row.etag)
-            await self._table_of_directories.commit(directory_id, [opened])
+        async for _ in Attempts():
+            row = await self._table_of_directories.read(directory_id, DIRECTORY)
+            values = {name: value for name, value in row.values.items() if name != HELD} if row else {}
+            try:
+                opened = replace(DIRECTORY, {**values, "status": status}, row.etag if row else "*")
+                await self._table_of_directories.commit(directory_id, [opened])
+            except RowChangedError:
+                continue
+            return
+        raise CopyFileError(f"{directory_id}: its row kept being changed; repeat the restore")
 
     async def _takes(self, place: Place) -> bool:
         """Tell whether a partition is put back, as it was when this restore met it first."""
@@ -142,7 +149,7 @@ class _Restoring:
         if is_directory_id(place.partition):
             row = await self._table_of_directories.read(place.partition, DIRECTORY)
             if place.table == DIRECTORIES_TABLE and row is not None:
-                if row.values.get(_HELD) is True:
+                if row.values.get(HELD) is True:
                     self._continued.add(place.partition)
             elif row is not None and is_deleted(row):
                 return False
@@ -180,10 +187,10 @@ class _Restoring:
 
     async def _leading(self, place: Place, rows: Iterator[CopiedRow]) -> None:
         """Put back the rows that lead to what was named; readers of its organization's events begin anew, too."""
-        writes = [insert(copied.row.key, copied.row.values) for copied in rows if self._plan.leads(copied)]
-        if writes:
+        leading = [copied for copied in rows if self._plan.leads(copied)]
+        for writes in _transactions(iter(leading)):
             self.restored[place.table] += await _put_back(self._table_of_directories, place.partition, writes)
-        if writes and place.partition != LISTS:
+        if leading and place.partition != LISTS:
             await self._application.organization_feed.renew(place.partition)
 
     @property
@@ -224,7 +231,7 @@ def _transactions(rows: Iterator[CopiedRow]) -> Iterator[list[Write]]:
 async def _put_back(table: Table, partition: str, writes: list[Write]) -> int:
     """Return how many rows were missing. Where some are there, halves are tried until single rows tell which."""
     try:
-        await table.commit(partition, writes)
+        await commit_any_state(table, partition, writes)
     except RowExistsError:
         if len(writes) == 1:
             return 0

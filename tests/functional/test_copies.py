@@ -149,6 +149,26 @@ async def texts(application: Application) -> list[Any]:
     return [row and (row.values["text"], row.values["number"]) for row in rows]
 
 
+def test_deleted_without_a_name_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("backup", str(tmp_path / "rows.gz"))
+
+    with pytest.raises(SystemExit) as ended:
+        main(["restore", str(tmp_path / "rows.gz"), "--deleted"])
+
+    assert ended.value.code == 2
+    assert "--deleted goes with --only" in capsys.readouterr().err
+
+
+def test_a_copy_says_from_when_to_when_it_was_made(run: Run, tmp_path: Path) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    _, saved = run("backup", str(tmp_path / "rows.gz"))
+    after = datetime.now(UTC)
+    _, restored = run("restore", str(tmp_path / "rows.gz"))
+
+    assert before <= datetime.fromisoformat(saved["begun"]) <= datetime.fromisoformat(saved["ended"]) <= after
+    assert (restored["copy_begun"], restored["copy_ended"]) == (saved["begun"], saved["ended"])
+
+
 def test_every_type_of_a_value_comes_back_as_it_was(run: Run, tmp_path: Path) -> None:
     values: dict[str, Value] = {
         "text": "line\nend", "whole": 7, "large": Int64(2**40), "share": 0.5, "raw": b"\x00\xff", "is": True,

@@ -188,6 +188,17 @@ async def test_the_newest_first_end_where_older_ones_vanished_and_a_place_behind
         await read_window(scim.partition, FeedCursor(12), 8)
 
 
+async def test_the_portal_shows_the_newest_where_a_place_is_of_a_feed_that_is_no_more(scim: ScimClient) -> None:
+    await scim.new_users(3)
+    await scim.relay()
+    reading = await scim.application.readings.open(scim.directory.id)
+    assert reading is not None
+
+    window = await reading.events_before(FeedCursor(40, 1), 50)
+
+    assert [place.number for place, _ in window.events] == [3, 2, 1]
+
+
 # -- Through the API ----------------------------------------------------
 
 

@@ -14,6 +14,7 @@ import pytest
 from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.check import check_directory
 from scim.adapters.tables.consistency.repairs import repair_directory
+from scim.adapters.tables.consistency.ways import way_violations
 from scim.adapters.tables.derivation import derive
 from scim.adapters.tables.derived_rows import read_state
 from scim.adapters.tables.feed import read_feed
@@ -381,6 +382,8 @@ async def test_a_restore_that_broke_off_goes_on_when_it_is_repeated(
         await put_back(scim.application, lost, *only)
     table.after = None  # type: ignore[attr-defined]
     assert _rows(scim, DIRECTORIES_TABLE, one)["directory"].values["status"] == "disabled"
+    found = await way_violations(scim.application.account.table(DIRECTORIES_TABLE), one)
+    assert "restore_broke_off" in {each.kind for each in found}
 
     await put_back(scim.application, lost, *only)
 
@@ -460,6 +463,9 @@ async def test_heads_are_never_taken_from_a_copy_with_their_generation(
 
     await put_back(other.application, path)
 
-    restored = _rows(moved(scim, other), RESOURCES_TABLE, scim.directory.id)[keys.HEAD]
+    back = moved(scim, other)
+    with pytest.raises(CursorExpiredError):
+        await read_feed(back.partition, FeedCursor(1), 10)  # as one of before there were generations
+    restored = _rows(back, RESOURCES_TABLE, scim.directory.id)[keys.HEAD]
     assert restored.values["generation"] != "0a0a0a0a"
     assert restored.values["number"] == 2

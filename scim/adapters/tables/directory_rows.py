@@ -40,6 +40,8 @@ MAX_UNTOLD_UNITS = 4 * MAX_TEXT_UNITS
 """As much waits to be told only while the organization's feed cannot be written; then changes must wait, too."""
 
 
+HELD = "restoring"
+"""The column of a directory's row that says that it is disabled only until all of it is put back from a copy."""
 DELETED = "deleted"
 """The status of the row that stays of a deleted directory, which has nothing beside it, and which readers skip."""
 

@@ -26,6 +26,7 @@ Kind = Literal[
     "not_derived",
     "feed_gap",
     "untold_resources",
+    "restore_broke_off",
     "unlisted_directory",
     "listed_without_directory",
     "not_in_organization",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from scim.adapters.tables.consistency.violation import Violation
 from scim.adapters.tables.directory_races import commit_any_state, insert_once
-from scim.adapters.tables.directory_rows import LIST_PARTITION, entry_key, is_there, reference_of, reference_values
+from scim.adapters.tables.directory_rows import (
+    HELD,
+    LIST_PARTITION,
+    entry_key,
+    is_there,
+    reference_of,
+    reference_values,
+)
 from scim.adapters.tables.table import RowExistsError, RowMissingError, Table, insert, merge
 from scim.adapters.tables.told_events import ORGANIZATION
 from scim.directories.directory import Directory, DirectoryReference
@@ -23,6 +30,9 @@ async def way_violations(table: Table, directory_id: str) -> list[Violation]:
     if row.values["status"] == "deleting":
         return []  # What leads to it goes first.
     found = []
+    if row.values.get(HELD) is True:
+        sentence = "A restore of it broke off, or is under way: it is disabled until that is repeated."
+        found.append(Violation("restore_broke_off", _DIRECTORY, sentence))
     if entry is None:
         sentence = "The list of all directories lacks it: no sweep, retention or watcher comes to it."
         found.append(Violation("unlisted_directory", key, sentence))
