@@ -316,3 +316,25 @@ async def test_events_of_the_api_come_with_their_place_and_its_generation(scim: 
     listed = [place.encoded() for place, _ in page.events]
     assert listed == [f"{place}@{generation}" for place in ("1.0", "2.1", "2.0")]
     assert page.end.encoded() == f"2.0@{generation}"
+
+
+async def test_an_event_that_is_told_while_a_feed_is_renewed_keeps_its_number(api: ApiClient, scim: ScimClient) -> None:
+    organization = scim.directory.organization_id
+    one, table = f"directories/{scim.directory.id}", api.application.account.table(DIRECTORIES_TABLE)
+    assert isinstance(table, MemoryTable)
+    tellings = iter([api.patch(one, {"name": "Meanwhile"})])
+    commit = table.commit
+
+    async def overtaken(partition: str, writes: Any) -> list[str]:
+        if partition == organization and writes[0].key == "o" and "renewed" in writes[0].values:
+            for telling in tellings:
+                assert (await telling).status == 200
+        return await commit(partition, writes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(table), "commit", lambda _, partition, writes: overtaken(partition, writes))
+        await api.application.organization_feed.renew(organization)
+
+    await api.patch(one, {"name": "Later"})
+    events = (await api.get(f"organizations/{organization}/events")).json["data"]
+    assert [event["type"] for event in events] == ["directory.created", "directory.updated", "directory.updated"]

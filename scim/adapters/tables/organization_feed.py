@@ -29,6 +29,7 @@ from scim.adapters.tables.table import (
     RowExistsError,
     RowMissingError,
     Table,
+    TransactionRefusedError,
     Write,
     delete,
     insert,
@@ -81,21 +82,35 @@ class TableOrganizationFeed:
         For a feed that was put back: a mark of an event that did not come back goes, so that it is told again.
         Two storage requests for each 1,000 events, and one for each 100.
         """
-        with outages():
-            organization = await self._table.read(organization_id, ORGANIZATION)
-            if organization is None:
+        async for _ in Attempts():
+            with outages():
+                organization = await self._table.read(organization_id, ORGANIZATION)
+                if organization is None:
+                    return
+                writes = await self._renewal(organization_id, organization)
+                try:
+                    await self._table.commit(organization_id, writes[:MAX_TRANSACTION_WRITES])
+                except TransactionRefusedError:
+                    continue  # An event was told, or forgotten, at this moment.
+                for start in range(MAX_TRANSACTION_WRITES, len(writes), MAX_TRANSACTION_WRITES):
+                    part = writes[start : start + MAX_TRANSACTION_WRITES]
+                    await commit_any_state(self._table, organization_id, part)
                 return
-            rows = await read_rows(self._table, organization_id, (keys.FEED_FIRST, keys.FEED_END))
-            marks = await read_rows(self._table, organization_id, (_mark(""), f"{_mark('')[:-1]}}}"))
-            told = {_mark(str(row.values["event"])) for row in rows}
-            number = _number(rows[-1]) if rows else last_number(organization)
-            columns = renewed_generation()
-            own = merge(ORGANIZATION, {"number": Int64(number), **columns})
-            generation = {GENERATION: columns[GENERATION]}
-            writes = [own, *(merge(row.key, generation) for row in rows)]
-            writes += [delete(mark.key) for mark in marks if mark.key not in told]
-            for start in range(0, len(writes), MAX_TRANSACTION_WRITES):
-                await commit_any_state(self._table, organization_id, writes[start : start + MAX_TRANSACTION_WRITES])
+        raise DirectoryStoreUnavailableError("the organization's feed is being written by others")
+
+    async def _renewal(self, organization_id: str, organization: Row) -> list[Write]:
+        """Return what renews a feed; the first write holds while nothing is told."""
+        rows = await read_rows(self._table, organization_id, (keys.FEED_FIRST, keys.FEED_END))
+        marks = await read_rows(self._table, organization_id, (_mark(""), f"{_mark('')[:-1]}}}"))
+        told = {_mark(str(row.values["event"])) for row in rows}
+        number = _number(rows[-1]) if rows else last_number(organization)
+        columns = renewed_generation()
+        generation = {GENERATION: columns[GENERATION]}
+        return [
+            merge(ORGANIZATION, {"number": Int64(number), **columns}, organization.etag),
+            *(merge(row.key, generation) for row in rows),
+            *(delete(mark.key) for mark in marks if mark.key not in told),
+        ]
 
     async def forget_old(self, organization_id: str, *, now: datetime | None = None) -> int:
         """Delete events told more than 30 days ago and return how many.
