@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import count
 
 from scim.adapters.tables.table import Row, RowExistsError, RowMissingError, RowPage, Table, Write
+
+_TIME = datetime.now(UTC).isoformat()
+"""When every row was written, by the clock of this storage."""
 
 
 class InstantTable:
@@ -59,7 +63,7 @@ class InstantTable:
             insort(self._keys, write.key)
         kept = before.values if before is not None and write.kind == "merge" else {}
         etag = f'W/"{next(self._ticks)}"'
-        self._rows[write.key] = Row(write.key, etag, {**kept, **write.values})
+        self._rows[write.key] = Row(write.key, etag, {**kept, **write.values}, _TIME)
         return etag
 
 

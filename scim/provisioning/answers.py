@@ -14,9 +14,12 @@ from scim.resources.membership import Member
 from scim.resources.projection import Projection
 from scim.resources.schema import ResourceSchema
 from scim.resources.stored_document import StoredDocument
+from scim.resources.worker_thread import MANY_STEPS, run_apart, values_in
 from scim.web import WebResponse, encoded
 
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
+_STEPS_OF_REFERENCE, _STEPS_OF_JSON = 8, 1
+"""What a member, and a value that is read and written as JSON, costs beside asking for a name."""
 LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -67,7 +70,7 @@ def _meta_text(stored: StoredDocument, base_url: str) -> str:
     )
 
 
-def shown_text(
+async def shown_text(
     stored: StoredDocument,
     request: ScimRequest,
     schema: ResourceSchema,
@@ -75,10 +78,47 @@ def shown_text(
     references: Mapping[str, Sequence[Member]],
 ) -> str:
     """Return what an answer shows of a resource, as JSON text."""
+    return await run_apart(
+        lambda: _shown_text(stored, request, schema, projection, references),
+        is_heavy=showing_steps(stored, projection, references) > MANY_STEPS,
+    )
+
+
+def showing_steps(stored: StoredDocument, projection: Projection, references: Mapping[str, Sequence[Member]]) -> int:
+    """Return how much work it is to show a resource: names that were asked for, times values."""
+    references_steps = _STEPS_OF_REFERENCE * sum(len(members) for members in references.values())
+    if projection.is_default:
+        return references_steps
+    return references_steps + (projection.names + _STEPS_OF_JSON) * values_in(stored.text)
+
+
+def _shown_text(
+    stored: StoredDocument,
+    request: ScimRequest,
+    schema: ResourceSchema,
+    projection: Projection,
+    references: Mapping[str, Sequence[Member]],
+) -> str:
     whole = published_text(stored, request.base_url, references)
     if projection.is_default:
         return whole
     return json_text(projection.apply(schema, json.loads(whole)))
+
+
+async def shown_texts(
+    shown: Sequence[tuple[StoredDocument, Mapping[str, Sequence[Member]]]],
+    request: ScimRequest,
+    schemas: Mapping[str, ResourceSchema],
+    projection: Projection,
+) -> list[str]:
+    """Return what an answer shows of several resources, each with its members or groups."""
+    steps = sum(showing_steps(stored, projection, references) for stored, references in shown)
+    return await run_apart(
+        lambda: [
+            _shown_text(stored, request, schemas[stored.name], projection, references) for stored, references in shown
+        ],
+        is_heavy=steps > MANY_STEPS,
+    )
 
 
 def resource_answer(status: int, text: str, stored: StoredDocument, request: ScimRequest) -> WebResponse:

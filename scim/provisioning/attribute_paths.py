@@ -5,19 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from scim2_models import InvalidPathException, Path
-from scim2_models.path import AttrPath, Comparison, FilterNode, LogicalExpr, Not, Present, ValuePath
+from scim2_models.path import (
+    AttrPath,
+    CompareOperator,
+    Comparison,
+    FilterNode,
+    LogicalExpr,
+    Not,
+    Present,
+    ValuePath,
+)
 
 from scim.provisioning.entra_normalization import canonical_urn
-from scim.resources.document_values import stored_name
-from scim.resources.filter import fault_in_literals
+from scim.resources.document_values import parse_attribute_path, stored_name
+from scim.resources.filter import comparisons_in, fault_in_literals
+from scim.resources.request_limits import MAX_PATH_COMPARISONS, cached_when_short, require_short_path
 from scim.resources.schema import ENTERPRISE_URN, Attribute, Extension, ResourceSchema
 
-MAX_PATH_LENGTH = 1000
 _EXTENSION_URN = re.compile(r"urn:\S+:\d+(\.\d+)*:(User|Group)", re.IGNORECASE)
+_SELECTION = re.compile(
+    r'([^\[\]\s"]{1,200})\[(?!not )(\$?[a-z][a-z0-9$_-]*) eq "([^"\\\x00-\x1f]*)"\](?:\.(\$?[a-z][a-z0-9$_-]*))?',
+    re.IGNORECASE | re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +78,13 @@ def _named_as_in(holder: Mapping[str, Any], attribute: Attribute) -> Attribute:
     return attribute if attribute.name == name else replace(attribute, name=name)
 
 
-@lru_cache(maxsize=4096)
+@cached_when_short(2048)
 def resolve_path(text: str, schema: ResourceSchema) -> AttributePath:
     """Return the place a path names, whatever its letter case; a short name may stand for an enterprise attribute.
 
-    :raises InvalidPathException: When the text is no attribute path.
+    :raises InvalidPathException: When the text is no attribute path, or longer than 1,000 characters.
     """
+    require_short_path(text)
     whole = _whole_extension(text, schema)
     if whole is not None:
         return whole
@@ -96,8 +109,13 @@ def _whole_extension(text: str, schema: ResourceSchema) -> AttributePath | None:
 
 
 def _parse(text: str) -> object:
-    if len(text) > MAX_PATH_LENGTH:
-        raise InvalidPathException(detail=f"The path is longer than {MAX_PATH_LENGTH} characters; shorten it.")
+    plain = None if text != text.strip() or not text.isascii() else parse_attribute_path(text) or _selection(text)
+    if plain is not None:
+        return plain  # As the grammar reads it, in a twentieth of its time.
+    if comparisons_in(text) > MAX_PATH_COMPARISONS:
+        raise InvalidPathException(
+            detail=f"{_shown(text)} compares more than {MAX_PATH_COMPARISONS} times; select with fewer comparisons."
+        )
     fault = fault_in_literals(text)
     if fault is not None:
         raise InvalidPathException(detail=f"The path holds {fault.value} in a text; send valid Unicode text.")
@@ -108,6 +126,15 @@ def _parse(text: str) -> object:
             detail=f"{_shown(text)} is not an attribute path; "
             'write it like name.givenName or emails[type eq "work"].value.'
         ) from error
+
+
+def _selection(text: str) -> ValuePath | None:
+    """Return a path such as ``emails[type eq "work"].value``, which is what Entra ID sends, or None for another."""
+    match = _SELECTION.fullmatch(text)
+    attribute = parse_attribute_path(match[1]) if match else None
+    if match is None or attribute is None or attribute.sub_attr is not None:
+        return None
+    return ValuePath(attribute, Comparison(AttrPath(match[2]), CompareOperator.eq, match[3]), match[4])
 
 
 def _shown(text: str) -> str:

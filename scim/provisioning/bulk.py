@@ -15,11 +15,14 @@ from scim2_server.bulk import BulkPlan, BulkStep
 
 from scim.directories.staleness import BULK_SECONDS
 from scim.provisioning.answers import error_body, json_text
-from scim.provisioning.errors import ServiceUnavailableException, scim_error
+from scim.provisioning.errors import ServiceUnavailableException, let_go, scim_error
 from scim.provisioning.outcome import RequestNotes
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.service_provider import MAX_BULK_OPERATIONS
+from scim.resources.request_limits import MAX_BULK_PATCH_OPERATIONS, MAX_NAME_LENGTH
 from scim.resources.storage_scope import storage_scope
+from scim.resources.turns import Turns
+from scim.resources.worker_thread import run_apart
 from scim.web import WebRequest, WebResponse, encoded
 
 SECONDS = BULK_SECONDS
@@ -52,13 +55,18 @@ class CreatedResource(BaseModel):
 async def run_bulk(request: ScimRequest, dispatch: Dispatch) -> WebResponse:
     """Answer a bulk request: each operation fails or succeeds for itself, until failOnErrors is reached."""
     started = time.monotonic()
-    items, fail_on_errors = _read_bulk(request.payload)
-    plan = BulkPlan(items, fail_on_errors)  # type: ignore[arg-type]  # it needs of an operation what BulkItem has
+    plan, turns = await run_apart(lambda: _planned(request), is_heavy=request.is_large), Turns()
     for step in plan:
+        await turns.offer()
         result, created = await _run(request, plan, step, dispatch, late=time.monotonic() - started > SECONDS)
         plan.record(step, result, created)  # type: ignore[arg-type]  # it keeps the id of what was created
     body = {"schemas": [_RESPONSE_URN], "Operations": [_outcome(result) for result in plan.outcomes()]}
     return WebResponse(200, encoded(json_text(body)))
+
+
+def _planned(request: ScimRequest) -> BulkPlan:
+    items, fail_on_errors = _read_bulk(request.payload)
+    return BulkPlan(items, fail_on_errors)  # type: ignore[arg-type]  # it needs of an operation what BulkItem has
 
 
 def _read_bulk(payload: Any) -> tuple[list[BulkItem], int | None]:
@@ -73,7 +81,20 @@ def _read_bulk(payload: Any) -> tuple[list[BulkItem], int | None]:
     fail_on_errors = members.get("failonerrors")
     if fail_on_errors is not None and (not isinstance(fail_on_errors, int) or isinstance(fail_on_errors, bool)):
         raise InvalidValueException(detail="failOnErrors must be a whole number.")
-    return [_read_item(operation) for operation in operations], fail_on_errors
+    items = [_read_item(operation) for operation in operations]
+    if sum(_patch_operations(item) for item in items) > MAX_BULK_PATCH_OPERATIONS:
+        raise PayloadTooLargeException(
+            detail=f"The PATCH requests of a bulk request may hold {MAX_BULK_PATCH_OPERATIONS:,} operations together; "
+            "send fewer."
+        )
+    return items, fail_on_errors
+
+
+def _patch_operations(item: BulkItem) -> int:
+    members = item.data if item.method == "PATCH" and isinstance(item.data, Mapping) else {}
+    return sum(
+        len(value) for name, value in members.items() if name.lower() == "operations" and isinstance(value, list)
+    )
 
 
 def _read_item(operation: Any) -> BulkItem:
@@ -83,6 +104,10 @@ def _read_item(operation: Any) -> BulkItem:
     texts = {name: members.get(name) for name in ("method", "path", "bulkid", "version")}
     if not all(value is None or isinstance(value, str) for value in texts.values()):
         raise InvalidSyntaxException(detail="method, path, bulkId and version of an operation must be text.")
+    if any(len(value) > MAX_NAME_LENGTH for value in texts.values() if value):
+        raise InvalidValueException(
+            detail=f"method, path, bulkId and version of an operation have at most {MAX_NAME_LENGTH:,} characters."
+        )
     if not texts["method"] or not texts["path"]:
         raise InvalidSyntaxException(detail="Each of the Operations needs a method and a path.")
     return BulkItem(
@@ -109,6 +134,7 @@ async def _run(
     except Exception as error:  # noqa: BLE001 - whatever one operation meets is that operation's error
         failure = _failure(error)
         request.notes.take_part(single.outcome(*_kind(item), failure["status"], error, is_part=True))
+        let_go(error)
         return {**result, **_where(request, item), **failure}, None
     request.notes.take_part(single.outcome(*_kind(item), response.status, is_part=True))
     return {**result, **_where(request, item), **_success(response)}, _created(item, response)

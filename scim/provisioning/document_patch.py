@@ -14,19 +14,20 @@ from scim2_models import InvalidPathException, MutabilityException
 from scim.provisioning.attribute_paths import AttributePath, path_in
 from scim.provisioning.document_reader import Document, read_for, require_complete
 from scim.provisioning.documents import attributes_of, complete_document
-from scim.provisioning.entry_identity import named_by
+from scim.provisioning.entry_identity import named_identities
+from scim.provisioning.entry_list import EntryList, Visits
 from scim.provisioning.entry_selection import (
     Entry,
-    appended,
-    keep_entries,
     matcher,
     merged,
-    with_one_primary,
+    remove_selected,
     with_sub_attribute,
-    without_selected,
     write_selected,
+    write_sub_attribute_everywhere,
 )
-from scim.resources.schema import ResourceSchema
+from scim.resources.named_members import NamedMembers
+from scim.resources.request_limits import require_few_entries, require_few_members
+from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.stored_document import StoredDocument
 from scim.resources.values import ABSENT
 
@@ -50,10 +51,12 @@ def patched_document(stored: StoredDocument, operations: Iterable[PatchOperation
     """
     attributes = attributes_of(stored.document())
     kept = attributes.get("userName")
+    patch = DocumentPatch(attributes)
     for operation in operations:
-        apply_operation(attributes, operation)
-    require_complete(attributes, schema, kept)
-    return complete_document(attributes, stored.id, schema)
+        patch.apply(operation)
+    patch.finish()
+    require_complete(patch.document, schema, kept)
+    return complete_document(patch.document, stored.id, schema)
 
 
 def ignored_paths(operations: Iterable[PatchOperation]) -> list[str]:
@@ -65,66 +68,168 @@ def ignored_paths(operations: Iterable[PatchOperation]) -> list[str]:
     ]
 
 
-def apply_operation(document: Document, operation: PatchOperation) -> None:
-    """Change a document in place by one operation.
+class DocumentPatch:
+    """A document under operations, each at the cost of what it is about: lists are opened once and closed at the end.
 
     Entra needs what the RFC refuses: a filter that matches no entry creates the entry it describes, and ``replace``
     with ``""`` or null clears.
-
-    :raises MutabilityException, InvalidValueException, InvalidPathException: With a sentence that says what to change.
     """
-    path = path_in(document, operation.path)
-    if operation.op == "remove":
-        _remove(document, path, operation.value)
-    else:
-        _write(document, path, operation.value, operation.op)
+
+    def __init__(self, document: Document) -> None:
+        self.document: Document = NamedMembers(
+            (name, NamedMembers(value) if isinstance(value, dict) else value) for name, value in document.items()
+        )
+        """What the operations made of the given one; its lists are whole after :meth:`finish`."""
+        self._lists: dict[str | None, dict[str, EntryList]] = {}
+        """The open lists by extension and attribute; in the document, they are as they were opened."""
+        self._visits = Visits()
+
+    def apply(self, operation: PatchOperation) -> None:
+        """Apply one operation.
+
+        :raises MutabilityException, InvalidValueException, InvalidPathException: Saying what to change.
+        """
+        path = path_in(self.document, operation.path)
+        if path.attribute is None:
+            self._remove_extension(path.urn)
+        elif path.urn is not None or path.attribute.name not in _IGNORED:
+            _refuse_impossible(path)
+            if operation.op == "remove":
+                self._remove(path, operation.value)
+            else:
+                self._write(path, operation.value, operation.op)
+            if path.urn is not None and not self.document.get(path.urn):
+                self._remove_extension(path.urn)
+
+    def finish(self) -> None:
+        """Close the lists.
+
+        :raises TooManyException: When an attribute has got more than 1,000 entries, or an object as many members.
+        """
+        for urn, lists in self._lists.items():
+            for key in tuple(lists):
+                self._close(self._holder(urn), urn, key)
+        _require_few_members("The resource", self.document)
+
+    def _remove_extension(self, urn: str | None) -> None:
+        self.document.pop(urn or "", None)
+        self._lists.pop(urn, None)
+
+    def _holder(self, urn: str | None) -> Entry:
+        if urn is None:
+            return self.document
+        holder: Entry = self.document.setdefault(urn, NamedMembers())
+        return holder
+
+    def _entries(self, holder: Entry, path: AttributePath, attribute: Attribute) -> EntryList:
+        lists = self._lists.setdefault(path.urn, {})
+        opened = lists.get(path.key)
+        if opened is not None and (opened.attribute is attribute or opened.attribute == attribute):
+            return opened
+        self._close(holder, path.urn, path.key)
+        current = holder.get(path.key)
+        lists[path.key] = opened = EntryList(attribute, current if isinstance(current, list) else (), self._visits)
+        return opened
+
+    def _keep_presence(self, holder: Entry, path: AttributePath, entries: EntryList) -> None:
+        """Have the attribute in the document as long as its list has entries."""
+        if not entries:
+            holder.pop(path.key, None)
+        elif not isinstance(holder.get(path.key), list):
+            holder[path.key] = []
+
+    def _close(self, holder: Entry, urn: str | None, key: str) -> None:
+        entries = self._lists.get(urn, {}).pop(key, None)
+        if entries:
+            require_few_entries(entries, key, before=entries.count_before)
+            holder[key] = entries.entries()
+
+    # -- Writing --------------------------------------------------------
+
+    def _write(self, path: AttributePath, value: Any, op: str) -> None:
+        attribute, holder = path.attribute, self._holder(path.urn)
+        if attribute is None:
+            return
+        if path.value_filter is not None:
+            entries = self._entries(holder, path, attribute)
+            write_selected(entries, path, value)
+            self._keep_presence(holder, path, entries)
+        elif path.sub is not None:
+            self._write_sub_attribute(holder, path, attribute, value)
+        else:
+            self._write_attribute(holder, path, attribute, value, op)
+
+    def _write_attribute(self, holder: Entry, path: AttributePath, attribute: Attribute, value: Any, op: str) -> None:
+        read = read_for(path, value)
+        if attribute.multi_valued and op == "add":
+            if read is not ABSENT:
+                entries = self._entries(holder, path, attribute)
+                entries.append(read)
+                self._keep_presence(holder, path, entries)
+            return
+        self._close(holder, path.urn, path.key)
+        if attribute.type == "complex" and not attribute.multi_valued and isinstance(value, Mapping):
+            _assign_or_drop(holder, path, merged(attribute, _members_at(holder, path), value, path.text))
+        elif read is ABSENT:
+            _unassign(holder, path)
+        else:
+            holder[path.key] = NamedMembers(read) if isinstance(read, dict) else read
+
+    def _write_sub_attribute(self, holder: Entry, path: AttributePath, attribute: Attribute, value: Any) -> None:
+        """Write ``name.givenName``, or ``emails.type`` of every entry; a missing attribute is created."""
+        current = holder.get(path.key)
+        if attribute.multi_valued and current is None and value in (None, ""):
+            return
+        if isinstance(current, list):
+            entries = self._entries(holder, path, attribute)
+            write_sub_attribute_everywhere(entries, path, value)
+            self._keep_presence(holder, path, entries)
+            return
+        entry = with_sub_attribute(attribute, _members_at(holder, path), path, value)
+        if attribute.multi_valued and entry:
+            holder[path.key] = [entry]
+        else:
+            _assign_or_drop(holder, path, entry)
+
+    # -- Removing -------------------------------------------------------
+
+    def _remove(self, path: AttributePath, value: Any) -> None:
+        if path.value_filter is not None:
+            matcher(path)  # A filter that fits no entry is refused, also where there are no entries.
+        holder = self.document if path.urn is None else self.document.get(path.urn)
+        if not isinstance(holder, dict) or path.key not in holder or path.attribute is None:
+            return
+        current = holder[path.key]
+        if path.value_filter is None and path.sub is None and (value in (None, "") or not isinstance(current, list)):
+            self._close(holder, path.urn, path.key)
+            _unassign(holder, path)
+        elif isinstance(current, list):
+            self._remove_entries(holder, path, path.attribute, value)
+        elif isinstance(current, dict):
+            _assign_or_drop(holder, path, with_sub_attribute(path.attribute, _members_at(holder, path), path, None))
+
+    def _remove_entries(self, holder: Entry, path: AttributePath, attribute: Attribute, value: Any) -> None:
+        entries = self._entries(holder, path, attribute)
+        if path.value_filter is not None or path.sub is not None:
+            remove_selected(entries, path)
+        else:
+            entries.remove(entries.with_parts(named_identities(attribute, value, path.text)))
+        self._keep_presence(holder, path, entries)
 
 
-def _refuse_impossible(path: AttributePath) -> None:
-    """Refuse a path to what cannot be written: a read-only attribute, an entry or a part of what has none."""
-    attribute = path.attribute
-    if attribute is None or not path.declared:
-        return
-    if "readOnly" in (attribute.mutability, path.sub.mutability if path.sub else None):
-        raise MutabilityException(detail=f"{path.text} is read-only; remove it from the attribute mapping.")
-    if path.value_filter is not None and not attribute.multi_valued:
-        raise InvalidPathException(detail=f"{path.text}: {attribute.name} holds one value; leave the brackets out.")
-    if path.sub is not None and attribute.type != "complex":
-        raise InvalidPathException(detail=f"{path.text}: {attribute.name} has no sub-attributes; name it alone.")
+def _require_few_members(name: str, value: Any) -> None:
+    if isinstance(value, NamedMembers):
+        require_few_members(value, name, before=value.count_before)
+        for inner_name, inner in value.items():
+            _require_few_members(inner_name, inner)
 
 
-def _write(document: Document, path: AttributePath, value: Any, op: str) -> None:
-    if path.attribute is None:
-        document.pop(path.urn or "", None)
-        return
-    if path.urn is None and path.attribute.name in _IGNORED:
-        return
-    _refuse_impossible(path)
-    holder = document if path.urn is None else document.setdefault(path.urn, {})
-    if path.value_filter is not None:
-        write_selected(holder, path, value)
-    elif path.sub is not None:
-        _write_sub_attribute(holder, path, value)
-    else:
-        _write_attribute(holder, path, value, op)
-    _drop_empty_extension(document, path.urn)
-
-
-def _write_attribute(holder: Entry, path: AttributePath, value: Any, op: str) -> None:
-    read = read_for(path, value)
-    attribute, current = path.attribute, holder.get(path.key)
-    if attribute is None:
-        return
-    if attribute.type == "complex" and not attribute.multi_valued and isinstance(value, Mapping):
-        entry = merged(attribute, current if isinstance(current, dict) else {}, value, path.text)
-        _assign_or_drop(holder, path, entry)
-    elif attribute.multi_valued and op == "add":
-        if read is not ABSENT:
-            holder[path.key] = appended(attribute, current if isinstance(current, list) else [], read)
-    elif read is ABSENT:
-        _unassign(holder, path)
-    else:
-        holder[path.key] = read
+def _members_at(holder: Entry, path: AttributePath) -> Entry:
+    """Return the object that an attribute holds, to be written into; an empty one when it holds none."""
+    current = holder.get(path.key)
+    if isinstance(current, NamedMembers):
+        return current
+    return NamedMembers(current if isinstance(current, dict) else ())
 
 
 def _assign_or_drop(holder: Entry, path: AttributePath, value: Entry) -> None:
@@ -140,55 +245,14 @@ def _unassign(holder: Entry, path: AttributePath) -> None:
     holder.pop(path.key, None)
 
 
-def _write_sub_attribute(holder: Entry, path: AttributePath, value: Any) -> None:
-    """Write ``name.givenName``, or ``emails.type`` of every entry; a missing attribute is created."""
-    attribute, current = path.attribute, holder.get(path.key)
-    if attribute is None or (attribute.multi_valued and current is None and value in (None, "")):
+def _refuse_impossible(path: AttributePath) -> None:
+    """Refuse a path to what cannot be written: a read-only attribute, an entry or a part of what has none."""
+    attribute = path.attribute
+    if attribute is None or not path.declared:
         return
-    if isinstance(current, list):
-        changed = [
-            with_sub_attribute(attribute, entry, path, value) if isinstance(entry, dict) else entry for entry in current
-        ]
-        keep_entries(holder, path, with_one_primary(current, changed, path))
-        return
-    entry = with_sub_attribute(attribute, current if isinstance(current, dict) else {}, path, value)
-    if attribute.multi_valued:
-        keep_entries(holder, path, [entry])
-    else:
-        _assign_or_drop(holder, path, entry)
-
-
-def _remove(document: Document, path: AttributePath, value: Any) -> None:
-    if path.attribute is None:
-        document.pop(path.urn or "", None)
-        return
-    if path.urn is None and path.attribute.name in _IGNORED:
-        return
-    _refuse_impossible(path)
-    if path.value_filter is not None:
-        matcher(path)  # A filter that fits no entry is refused, also where there are no entries.
-    holder = document if path.urn is None else document.get(path.urn)
-    if isinstance(holder, dict) and path.key in holder:
-        _remove_from(holder, path, value)
-    _drop_empty_extension(document, path.urn)
-
-
-def _remove_from(holder: Entry, path: AttributePath, value: Any) -> None:
-    current, attribute = holder[path.key], path.attribute
-    if attribute is None:
-        return
-    if path.value_filter is not None or path.sub is not None:
-        if isinstance(current, list):
-            keep_entries(holder, path, without_selected(current, path))
-        elif isinstance(current, dict):
-            _assign_or_drop(holder, path, with_sub_attribute(attribute, current, path, None))
-    elif value in (None, "") or not isinstance(current, list):
-        _unassign(holder, path)
-    else:
-        named = named_by(attribute, value, path.text)
-        keep_entries(holder, path, [item for item in current if not named(item)])
-
-
-def _drop_empty_extension(document: Document, urn: str | None) -> None:
-    if urn is not None and not document.get(urn):
-        document.pop(urn, None)
+    if "readOnly" in (attribute.mutability, path.sub.mutability if path.sub else None):
+        raise MutabilityException(detail=f"{path.text} is read-only; remove it from the attribute mapping.")
+    if path.value_filter is not None and not attribute.multi_valued:
+        raise InvalidPathException(detail=f"{path.text}: {attribute.name} holds one value; leave the brackets out.")
+    if path.sub is not None and attribute.type != "complex":
+        raise InvalidPathException(detail=f"{path.text}: {attribute.name} has no sub-attributes; name it alone.")

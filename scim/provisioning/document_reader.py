@@ -10,6 +10,8 @@ from scim2_models import InvalidPathException, InvalidSyntaxException, InvalidVa
 
 from scim.provisioning.attribute_paths import AttributePath, path_in, resolve_path
 from scim.provisioning.entra_normalization import canonical_urn, normalize_resource
+from scim.resources.named_members import NamedMembers
+from scim.resources.request_limits import require_short_name
 from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.values import ABSENT, read_undeclared, read_value
 from scim.unicode_text import hides_what_it_is
@@ -45,8 +47,9 @@ def read_resource(payload: Any, schema: ResourceSchema) -> ReadResource:
     normalized = normalize_resource(payload)
     _require_schemas(normalized, schema)
     given = list(_short_names(normalized, schema))
-    document: Document = {}
+    document: Document = NamedMembers()
     for name, value in given:
+        require_short_name(name)
         if name.lower() not in _NEVER_STORED:
             write_member(document, name, value, schema)
     require_complete(document, schema)
@@ -108,7 +111,7 @@ def write_member(document: Document, name: str, value: Any, schema: ResourceSche
     elif place.declared and place.attribute.mutability == "readOnly":
         return
     elif place.sub is None:
-        holder = document if place.urn is None else document.setdefault(place.urn, {})
+        holder = document if place.urn is None else document.setdefault(place.urn, NamedMembers())
         _put(holder, place.key, read_for(place, value), name)
         _drop_if_empty(document, place.urn)
     else:
@@ -139,8 +142,9 @@ def _write_extension(document: Document, place: AttributePath, value: Any, schem
         return
     if not isinstance(value, Mapping):
         raise InvalidValueException(detail=f"{place.text} must be an object with the schema's attributes.")
-    holder = document.setdefault(str(place.urn), {})
+    holder = document.setdefault(str(place.urn), NamedMembers())
     for name, item in value.items():
+        require_short_name(name)
         attribute = schema.attribute(name, place.urn)
         path = f"{place.urn}:{name}"
         if attribute is None:
@@ -154,8 +158,8 @@ def _write_sub_attribute(document: Document, place: AttributePath, value: Any, n
     attribute, sub = place.attribute, place.sub
     if attribute is None or sub is None or attribute.type != "complex" or attribute.multi_valued:
         raise InvalidValueException(detail=f"{name} names no single sub-attribute; send its attribute as an object.")
-    holder = document if place.urn is None else document.setdefault(place.urn, {})
-    inner = holder.setdefault(attribute.name, {})
+    holder = document if place.urn is None else document.setdefault(place.urn, NamedMembers())
+    inner = holder.setdefault(attribute.name, NamedMembers())
     _put(inner, sub.name, read_for(place, value), name)
     if not inner:
         del holder[attribute.name]

@@ -15,7 +15,7 @@ from scim.directories.directory import Directory
 from scim.provisioning.answers import error_answer
 from scim.provisioning.authentication import Authenticates, AuthenticationFailedException
 from scim.provisioning.discovery import answer_service_provider_config
-from scim.provisioning.errors import scim_error
+from scim.provisioning.errors import let_go, scim_error
 from scim.provisioning.outcome import Observer, Outcome
 from scim.provisioning.request import ScimRequest
 from scim.provisioning.routing import canonical_segments, route
@@ -49,6 +49,7 @@ class ProvisioningEndpoint:
             exchange.entry, lambda: self._response(web, exchange), _LAST_WORDS, tells_changes=False
         )
         self._tell(exchange, response.status)
+        let_go(exchange.error)
         return response
 
     async def answer_unknown_path(self, web: WebRequest) -> WebResponse:

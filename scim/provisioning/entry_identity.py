@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from scim.resources.document_values import comparable_form
+from scim.resources.request_limits import require_few_entries
 from scim.resources.schema import Attribute
 from scim.resources.values import ABSENT, read_value
 
@@ -25,25 +26,15 @@ def _part_identity(attribute: Attribute, name: str, part: Any) -> Hashable:
     return identity(attribute.sub_attribute(name) or _UNDECLARED, part)
 
 
-def named_by(attribute: Attribute, value: Any, path: str) -> Callable[[Any], bool]:
-    """Return the test for entries that Entra's ``remove`` with a value names: all given sub-attributes are equal.
+def named_identities(attribute: Attribute, value: Any, path: str) -> set[Hashable]:
+    """Return what Entra's ``remove`` with a value names: entries with all the given sub-attributes.
 
     Null sub-attributes say nothing: Entra sends ``{"$ref": null, "value": "id"}``.
     """
-    named = [_named(attribute, item, path) for item in (value if isinstance(value, list) else [value])]
-    wanted = {item for item in named if item != frozenset()}
-    shapes = {frozenset(name for name, _ in item) for item in wanted if isinstance(item, frozenset)}
-
-    def test(entry: Any) -> bool:
-        own = identity(attribute, entry)
-        if not isinstance(own, frozenset):
-            return own in wanted
-        parts = dict(own)
-        return any(
-            shape <= parts.keys() and frozenset((name, parts[name]) for name in shape) in wanted for shape in shapes
-        )
-
-    return test
+    sent = value if isinstance(value, list) else [value]
+    require_few_entries(sent, path)
+    named = [_named(attribute, item, path) for item in sent]
+    return {item for item in named if item != frozenset()}
 
 
 def _named(attribute: Attribute, item: Any, path: str) -> Hashable:

@@ -9,37 +9,26 @@ from scim2_models import InvalidPathException, InvalidValueException, NoTargetEx
 from scim2_models.path import CompareOperator, Comparison, FilterNode, LogicalExpr, LogicalOperator
 
 from scim.provisioning.attribute_paths import AttributePath
-from scim.provisioning.entry_identity import identity
+from scim.provisioning.entry_list import EntryList
 from scim.resources.filter import compile_entry_filter
 from scim.resources.schema import Attribute
 from scim.resources.values import ABSENT, read_sub_attributes, read_value
 
 Entry = dict[str, Any]
 
+_TELLING = frozenset({"value", "$ref", "primary"})
+"""Sub-attributes by which entries are told apart, or of which one entry only may have a certain value."""
 
-def write_selected(holder: Entry, path: AttributePath, value: Any) -> None:
+
+def write_selected(entries: EntryList, path: AttributePath, value: Any) -> None:
     """Write into the entries a filter selects; where none matches, create the entry it describes (Entra expects it)."""
-    matches = matcher(path)
-    current = holder.get(path.key)
-    items = list(current) if isinstance(current, list) else []
-    selected = [matches(item) for item in items]
-    if any(selected):
-        pairs = zip(items, selected, strict=True)
-        changed = [_changed_entry(item, path, value) if chosen else item for item, chosen in pairs]
-        items = with_one_primary(items, changed, path)
-    else:
-        created = _described_entry(path, value)
-        items = items if created is None else appended(path.attribute, items, [created])
-    keep_entries(holder, path, items)
-
-
-def keep_entries(holder: Entry, path: AttributePath, items: list[Any]) -> None:
-    """Store the entries that hold anything; without any the attribute is unassigned."""
-    kept = [item for item in items if item != {}]
-    if kept:
-        holder[path.key] = kept
-    else:
-        holder.pop(path.key, None)
+    selected = entries.where(matcher(path), path.value_filter)
+    if selected:
+        entries.change(selected, lambda entry: _changed_entry(entry, path, value), path.text)
+        return
+    created = _described_entry(path, value)
+    if created is not None:
+        entries.append([created])
 
 
 def matcher(path: AttributePath) -> Callable[[Any], bool]:
@@ -91,61 +80,50 @@ def _equalities(node: FilterNode | None) -> dict[str, Any] | None:
     return described
 
 
-def appended(attribute: Attribute | None, current: list[Any], added: list[Any]) -> list[Any]:
-    """Return a multi-valued attribute with values added that it does not have; a new primary one unmarks the others."""
-    if attribute is None:
-        return current
-    known = {identity(attribute, item) for item in current}
-    new = [item for item in added if identity(attribute, item) not in known]
-    if any(_is_primary(item) for item in new):
-        current = [_not_primary(item) for item in current]
-    return [*current, *new]
+def write_sub_attribute_everywhere(entries: EntryList, path: AttributePath, value: Any) -> None:
+    """Write ``emails.type`` of every entry; null clears it."""
+    attribute, sub = entries.attribute, path.sub
+    if sub is None:
+        return
+    if sub.name in _TELLING or value is None:
+        entries.change(
+            entries.where(lambda entry: isinstance(entry, dict)),
+            lambda entry: with_sub_attribute(attribute, entry, path, value),
+            path.text,
+        )
+        return
+    read = read_sub_attributes(attribute, {sub.name: value}, path.text.rpartition(".")[0])
+    if read is ABSENT:
+        write_sub_attribute_everywhere(entries, path, None)
+    else:
+        entries.write_everywhere(read)
 
 
-def with_one_primary(before: list[Any], after: list[Any], path: AttributePath) -> list[Any]:
-    """Return changed entries with the newly marked primary one as the only one (RFC 7644 §3.5.2).
-
-    :raises InvalidValueException: When several entries were marked at once.
-    """
-    pairs = enumerate(zip(before, after, strict=True))
-    marked = [index for index, (old, new) in pairs if _is_primary(new) and not _is_primary(old)]
-    if not marked:
-        return after
-    if len(marked) > 1:
-        raise InvalidValueException(detail=f"{path.text} marks several values as primary; mark a single one.")
-    return [item if index == marked[0] else _not_primary(item) for index, item in enumerate(after)]
-
-
-def _is_primary(item: Any) -> bool:
-    return isinstance(item, dict) and item.get("primary") is True
-
-
-def _not_primary(item: Any) -> Any:
-    return {**item, "primary": False} if _is_primary(item) else item
-
-
-def with_sub_attribute(attribute: Attribute, current: Entry, path: AttributePath, value: Any) -> Entry:
-    """Return a complex value with the sub-attribute of a path written; null clears it."""
+def with_sub_attribute(attribute: Attribute, entry: Entry, path: AttributePath, value: Any) -> Entry:
+    """Return a complex value after the sub-attribute of a path was written into it; null clears it."""
     if path.sub is None:
-        return current
-    return merged(attribute, current, {path.sub.name: value}, path.text.rpartition(".")[0])
+        return entry
+    return merged(attribute, entry, {path.sub.name: value}, path.text.rpartition(".")[0])
 
 
-def merged(attribute: Attribute, current: Entry, value: Mapping[str, Any], label: str) -> Entry:
-    """Return a complex value with the given sub-attributes written and the others kept (RFC 7644 §3.5.2.3).
+def merged(attribute: Attribute, entry: Entry, value: Mapping[str, Any], label: str) -> Entry:
+    """Return a complex value after sub-attributes were written into it, the others kept (RFC 7644 §3.5.2.3).
 
     A ``$ref`` leaves with the ``value`` it was for, and a reference that loses its ``value`` is none any more.
     """
     read = read_sub_attributes(attribute, value, label)
     written: Entry = {} if read is ABSENT else read
-    cleared = {name for name in (_writable_name(attribute, name) for name in value) if name not in written}
-    before, after = current.get("value"), None if "value" in cleared else written.get("value", current.get("value"))
+    cleared = {name for each in value if (name := _writable_name(attribute, each)) is not None and name not in written}
+    before, after = entry.get("value"), None if "value" in cleared else written.get("value", entry.get("value"))
     if before != after:
         if after is None and _is_reference(attribute):
             return {}
         cleared |= {"$ref"} - written.keys()
-    kept = {name: item for name, item in current.items() if name not in cleared}
-    return {**kept, **written}
+    for name in cleared:
+        entry.pop(name, None)
+    for name, item in written.items():
+        entry[name] = item
+    return entry
 
 
 def _writable_name(attribute: Attribute, name: str) -> str | None:
@@ -160,13 +138,18 @@ def _is_reference(attribute: Attribute) -> bool:
     return value is not None and value.required
 
 
-def without_selected(items: list[Any], path: AttributePath) -> list[Any]:
-    """Return a multi-valued attribute without what a path selects: entries, or one sub-attribute of them."""
-    matches = matcher(path) if path.value_filter is not None else lambda _: True
-    attribute = path.attribute
-    if path.sub is None or attribute is None:
-        return [item for item in items if not matches(item)]
-    return [
-        with_sub_attribute(attribute, item, path, None) if isinstance(item, dict) and matches(item) else item
-        for item in items
-    ]
+def remove_selected(entries: EntryList, path: AttributePath) -> None:
+    """Remove what a path selects: entries, or one sub-attribute of them."""
+    if path.value_filter is None:
+        write_sub_attribute_everywhere(entries, path, None)
+        return
+    selected = entries.where(matcher(path), path.value_filter)
+    if path.sub is None:
+        entries.remove(selected)
+        return
+    attribute = entries.attribute
+    entries.change(
+        selected,
+        lambda entry: with_sub_attribute(attribute, entry, path, None) if isinstance(entry, dict) else entry,
+        path.text,
+    )

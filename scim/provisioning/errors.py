@@ -114,3 +114,14 @@ def scim_error(error: Exception) -> SCIMException | None:
         return error
     translation = entry_of(error, _TRANSLATIONS)
     return translation(error) if translation else None
+
+
+def let_go(error: BaseException | None) -> None:
+    """Drop what an error that was answered still holds of its request.
+
+    Its traceback leads to frames that lead to the error again; such circles, with the bodies in them, stay until a
+    collection finds them, which comes by the number of objects, not by their size.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from scim2_models import InvalidValueException
 
 from scim.provisioning.answers import no_content, resource_answer, shown_text
-from scim.provisioning.document_patch import patched_document
-from scim.provisioning.document_reader import Document, read_resource
-from scim.provisioning.documents import complete_document, same_document
+from scim.provisioning.document_changes import decide, read_body_of, read_operations
+from scim.provisioning.document_patch import PatchOperation, patched_document
+from scim.provisioning.document_reader import Document, ReadResource
+from scim.provisioning.documents import complete_document
 from scim.provisioning.findings import ignored_findings, mapping_findings
 from scim.provisioning.membership_patch import read_members, split_members
-from scim.provisioning.patch_request import read_patch
 from scim.provisioning.races import decided_anew
 from scim.provisioning.request import ScimRequest, version_tag
 from scim.resources.errors import ResourceMissingError, UnknownMembersError
 from scim.resources.identifiers import begin_operation, new_resource_id, resource_name_of
 from scim.resources.membership import Member, MembershipChange
 from scim.resources.projection import Projection
-from scim.resources.provisioning_log import Finding
 from scim.resources.stored_document import StoredDocument
+from scim.resources.worker_thread import run_apart
 from scim.web import WebResponse
 
 MAX_MEMBERS_SHOWN = 20_000
@@ -30,18 +30,18 @@ async def create_group(request: ScimRequest) -> WebResponse:
     """Create a group (RFC 7644 §3.3) and answer 201 with it."""
     schema = request.provider.group
     projection = request.projection(schema)
-    read = read_resource(request.payload, schema)
+    read = await read_body_of(request, schema)
     group_id = new_resource_id("Group")
-    members = list({member.id: member for member in read_members(read.members)}.values())
-    _require_possible(group_id, members)
+    members = await run_apart(lambda: _new_members(group_id, read), is_heavy=request.is_large)
     document = complete_document(read.document, group_id, schema)
     stored = await decided_anew(lambda: request.store.create_group(document, members, begin_operation()))
     request.notes.change("group_created", stored.id)
     if members:
         request.notes.change("members_added", stored.id)
-    request.notes.findings.extend((*ignored_findings(read.ignored), *_mapping_findings(request, {}, document)))
+    findings = mapping_findings(request.directory.attribute_mappings, schema, {}, document)
+    request.notes.findings.extend((*ignored_findings(read.ignored), *findings))
     shown = {"members": sorted(members, key=lambda member: member.id)} if projection.needs_members else {}
-    return resource_answer(201, shown_text(stored, request, schema, projection, shown), stored, request)
+    return resource_answer(201, await shown_text(stored, request, schema, projection, shown), stored, request)
 
 
 async def read_group(request: ScimRequest, group_id: str) -> WebResponse:
@@ -57,11 +57,10 @@ async def replace_group(request: ScimRequest, group_id: str) -> WebResponse:
     """Replace a group's attributes and members (RFC 7644 §3.5.1) and answer 200 with it."""
     schema = request.provider.group
     projection = request.projection(schema)
-    read = read_resource(request.payload, schema)
-    members = {member.id: member for member in read_members(read.members)}
-    change = _possible(group_id, MembershipChange(members, replace_all=True))
+    read = await read_body_of(request, schema)
+    change = await run_apart(lambda: _all_members(group_id, read), is_heavy=request.is_large)
     after = complete_document(read.document, group_id, schema)
-    await _change(request, group_id, change, lambda _: after)
+    await _change(request, group_id, change, lambda _: after, steps=1)
     return await _answer(request, await existing_group(request, group_id), projection)
 
 
@@ -72,12 +71,18 @@ async def patch_group(request: ScimRequest, group_id: str) -> WebResponse:
     """
     schema = request.provider.group
     projection = request.projection(schema)
-    asked, operations = split_members(read_patch(request.payload, schema))
-    change = _possible(group_id, asked)
+    read = await read_operations(request, schema)
+    change, operations = await run_apart(lambda: _split(group_id, read), is_heavy=request.is_large)
     if change and not operations and not request.is_conditional:
         version = await _change_members(request, group_id, change)
     else:
-        version = await _change(request, group_id, change, lambda stored: patched_document(stored, operations, schema))
+        version = await _change(
+            request,
+            group_id,
+            change,
+            lambda stored: patched_document(stored, operations, schema),
+            steps=len(operations),
+        )
     if projection.is_default:
         return no_content(version)
     return await _answer(request, await existing_group(request, group_id), projection)
@@ -105,6 +110,22 @@ async def existing_group(request: ScimRequest, group_id: str) -> StoredDocument:
     if stored is None:
         raise ResourceMissingError(group_id)
     return stored
+
+
+def _new_members(group_id: str, read: ReadResource) -> list[Member]:
+    members = list({member.id: member for member in read_members(read.members)}.values())
+    _require_possible(group_id, members)
+    return members
+
+
+def _all_members(group_id: str, read: ReadResource) -> MembershipChange:
+    members = {member.id: member for member in read_members(read.members)}
+    return _possible(group_id, MembershipChange(members, replace_all=True))
+
+
+def _split(group_id: str, read: Sequence[PatchOperation]) -> tuple[MembershipChange, list[PatchOperation]]:
+    asked, operations = split_members(read)
+    return _possible(group_id, asked), operations
 
 
 def _possible(group_id: str, change: MembershipChange) -> MembershipChange:
@@ -139,35 +160,34 @@ def _note_change(request: ScimRequest, group_id: str, change: MembershipChange, 
 
 
 async def _change(
-    request: ScimRequest, group_id: str, change: MembershipChange, edited: Callable[[StoredDocument], Document]
+    request: ScimRequest,
+    group_id: str,
+    change: MembershipChange,
+    edited: Callable[[StoredDocument], Document],
+    *,
+    steps: int,
 ) -> str:
     async def attempt() -> str:
         before = await existing_group(request, group_id)
         request.require_preconditions(before)
-        current = before.document()
-        after = edited(before)
-        if same_document(current, after):
-            after = current
-            if not change:
-                return before.version
+        decided = await decide(request, before, edited, steps)
+        if decided is None and not change:
+            return before.version
+        after, findings = decided or (before.document(), ())
         operation = begin_operation(after=before.version)
         version, changed = await request.store.replace_group(
             before, after, change, operation, guarded=request.is_guarded
         )
         _note_change(request, group_id, change, changed=changed)
-        request.notes.findings.extend(_mapping_findings(request, current, after))
+        request.notes.findings.extend(findings)
         return version
 
     return await decided_anew(attempt)
 
 
-def _mapping_findings(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:
-    return mapping_findings(request.directory.attribute_mappings, request.provider.group, before, after)
-
-
 async def _answer(request: ScimRequest, stored: StoredDocument, projection: Projection) -> WebResponse:
     shown = await member_references(request, stored.id, projection)
-    text = shown_text(stored, request, request.provider.group, projection, shown)
+    text = await shown_text(stored, request, request.provider.group, projection, shown)
     return resource_answer(200, text, stored, request)
 
 

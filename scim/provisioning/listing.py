@@ -13,7 +13,7 @@ from typing import Any
 from scim2_models import InvalidSyntaxException, InvalidValueException
 from scim2_server.cursor import Cursors
 
-from scim.provisioning.answers import list_answer, shown_text
+from scim.provisioning.answers import list_answer, shown_texts
 from scim.provisioning.groups import MAX_MEMBERS_SHOWN, member_references
 from scim.provisioning.request import ScimRequest, projection_of
 from scim.provisioning.service_provider import CURSOR_SECONDS, MAX_RESULTS
@@ -26,6 +26,7 @@ from scim.resources.schema import ResourceSchema
 from scim.resources.search import Search, SearchResult
 from scim.resources.sorting import read_sort_key
 from scim.resources.stored_document import StoredDocument
+from scim.resources.worker_thread import run_apart
 from scim.web import WebResponse
 
 DEFAULT_COUNT = 100
@@ -37,21 +38,22 @@ _RANDOM_MATCH = re.compile(r'.{1,300} eq "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{
 Parameters = Mapping[str, Any]
 
 
-async def search_by_query(request: ScimRequest, schemas: Sequence[ResourceSchema]) -> WebResponse:
+async def search_by_query(request: ScimRequest, schemas: tuple[ResourceSchema, ...]) -> WebResponse:
     """Answer a search by query parameters."""
-    projection = projection_of(request.query.get("attributes"), request.query.get("excludedAttributes"), tuple(schemas))
+    projection = projection_of(request.query.get("attributes"), request.query.get("excludedAttributes"), schemas)
     return await _search(request, schemas, request.query, projection)
 
 
-async def search_by_body(request: ScimRequest, schemas: Sequence[ResourceSchema]) -> WebResponse:
+async def search_by_body(request: ScimRequest, schemas: tuple[ResourceSchema, ...]) -> WebResponse:
     """Answer a search by a SearchRequest body."""
-    payload = request.payload
+    payload = await run_apart(lambda: request.payload, is_heavy=request.is_large)
     if not isinstance(payload, Mapping):
         raise InvalidSyntaxException(detail="The body must be a JSON object: a SearchRequest.")
     listed = payload.get("schemas")
     if not isinstance(listed, list) or _SEARCH_URN.lower() not in [str(urn).lower() for urn in listed]:
         raise InvalidSyntaxException(detail=f'The body must hold "schemas": ["{_SEARCH_URN}"].')
-    projection = read_projection(payload.get("attributes"), payload.get("excludedAttributes"), schemas)
+    names, excluded = payload.get("attributes"), payload.get("excludedAttributes")
+    projection = read_projection(names, excluded, schemas) if names or excluded else projection_of(None, None, schemas)
     return await _search(request, schemas, payload, projection)
 
 
@@ -138,12 +140,9 @@ class _SealedCursors:
 async def _shown(
     request: ScimRequest, schemas: Sequence[ResourceSchema], result: SearchResult, projection: Projection
 ) -> list[str]:
-    by_name = {schema.name: schema for schema in schemas}
     references = await _references(request, result.documents, projection)
-    return [
-        shown_text(stored, request, by_name[stored.name], projection, found)
-        for stored, found in zip(result.documents, references, strict=True)
-    ]
+    shown = list(zip(result.documents, references, strict=True))
+    return await shown_texts(shown, request, {schema.name: schema for schema in schemas}, projection)
 
 
 async def _references(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from scim2_models import InvalidFilterException, InvalidValueException, MutabilityException
@@ -19,32 +20,40 @@ def split_members(operations: Iterable[PatchOperation]) -> tuple[MembershipChang
 
     :raises InvalidValueException: When a member has no id.
     """
-    change, others = MembershipChange(), []
+    change, others = _GrowingChange(), []
     for operation in operations:
         if operation.path.urn is None and operation.path.key == "members":
-            change = _after(change, operation)
+            change.follow(operation)
         else:
             others.append(operation)
-    return change, others
+    return MembershipChange(change.members, change.replace_all), others
 
 
-def _after(change: MembershipChange, operation: PatchOperation) -> MembershipChange:
-    path, value = operation.path, operation.value
-    if path.sub is not None:
-        raise MutabilityException(detail=f"{path.text} cannot be changed; remove the member and add it again.")
-    if path.value_filter is not None:
-        selected = _selected_ids(path.value_filter)
-        made = {member_id: None if operation.op == "remove" else Member(member_id) for member_id in selected}
-        return MembershipChange({**change.members, **made}, change.replace_all)
-    if operation.op == "remove":
-        if value in (None, ""):
-            return MembershipChange({}, replace_all=True)
-        removed = {member.id: None for member in read_members(value)}
-        return MembershipChange({**change.members, **removed}, change.replace_all)
-    added = {member.id: member for member in read_members(value)}
-    if operation.op == "replace":
-        return MembershipChange(added, replace_all=True)
-    return MembershipChange({**change.members, **added}, change.replace_all)
+@dataclass(slots=True)
+class _GrowingChange:
+    """What the operations so far do; each adds to it in place, so that many of them cost no copies."""
+
+    members: dict[str, Member | None] = field(default_factory=dict)
+    replace_all: bool = False
+
+    def follow(self, operation: PatchOperation) -> None:
+        path, value = operation.path, operation.value
+        if path.sub is not None:
+            raise MutabilityException(detail=f"{path.text} cannot be changed; remove the member and add it again.")
+        if path.value_filter is not None:
+            for member_id in _selected_ids(path.value_filter):
+                self.members[member_id] = None if operation.op == "remove" else Member(member_id)
+        elif operation.op == "remove" and value in (None, ""):
+            self.members, self.replace_all = {}, True
+        elif operation.op == "remove":
+            self.members.update(dict.fromkeys(member.id for member in read_members(value)))
+        else:
+            self._add(read_members(value), others_leave=operation.op == "replace")
+
+    def _add(self, members: Iterable[Member], *, others_leave: bool) -> None:
+        if others_leave:
+            self.members, self.replace_all = {}, True
+        self.members.update({member.id: member for member in members})
 
 
 def read_members(value: Any) -> list[Member]:

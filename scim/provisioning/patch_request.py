@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from scim2_models import InvalidPathException, InvalidSyntaxException, InvalidValueException, NoTargetException
+from scim2_models import (
+    InvalidPathException,
+    InvalidSyntaxException,
+    InvalidValueException,
+    NoTargetException,
+    TooManyException,
+)
 
 from scim.provisioning.attribute_paths import AttributePath, resolve_path
 from scim.provisioning.document_patch import PatchOperation
 from scim.provisioning.entra_normalization import normalize_operation
+from scim.resources.request_limits import MAX_OPERATIONS, require_short_name
 from scim.resources.schema import Attribute, ResourceSchema
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -33,7 +41,18 @@ def read_patch(payload: Any, schema: ResourceSchema) -> list[PatchOperation]:
     operations = members.get("operations")
     if not isinstance(operations, list):
         raise InvalidSyntaxException(detail='The body must hold "Operations" as a list.')
-    return [read for operation in operations for read in _read_operation(operation, schema)]
+    if len(operations) > MAX_OPERATIONS:
+        raise _too_many("operations")
+    read: list[PatchOperation] = []
+    for operation in operations:
+        read += islice(_read_operation(operation, schema), MAX_OPERATIONS + 1 - len(read))
+        if len(read) > MAX_OPERATIONS:
+            raise _too_many("attributes")
+    return read
+
+
+def _too_many(what: str) -> TooManyException:
+    return TooManyException(detail=f"A PATCH may have at most {MAX_OPERATIONS:,} {what}; send fewer at once.")
 
 
 def _read_operation(operation: Any, schema: ResourceSchema) -> Iterator[PatchOperation]:
@@ -66,6 +85,7 @@ def _operations(op: str, path: AttributePath | None, value: Any, schema: Resourc
         where = f"for {path.text}" if path else "without path"
         raise InvalidValueException(detail=f"An {op} operation {where} needs an object as its value.")
     for name, item in value.items():
+        require_short_name(name)
         yield from _operations(op, _member_path(path, name, schema), item, schema)
 
 

@@ -67,8 +67,7 @@ class ProvisioningLog:
         """Note what is to be told of an outcome; does not wait."""
         for finding in _findings(outcome):
             entry = _entry(outcome, finding, self._now())
-            taken = outcome.error if isinstance(outcome.error, ValueTakenError) else None
-            self._note(outcome.directory.id, _Noted(entry, taken, outcome.store))
+            self._note(outcome.directory.id, _Noted(entry, _taken(outcome.error), outcome.store))
 
     async def close(self) -> None:
         """Store what is waiting."""
@@ -126,6 +125,11 @@ class ProvisioningLog:
             earlier = entries.get(entry.identity)
             entries[entry.identity] = earlier.repeated(entry) if earlier else entry
         await self._store.add(directory_id, list(entries.values()))
+
+
+def _taken(error: Exception | None) -> ValueTakenError | None:
+    """Return what says which value was taken, without what led to it: it may wait for seconds."""
+    return ValueTakenError(error.attribute, error.lookup) if isinstance(error, ValueTakenError) else None
 
 
 def _findings(outcome: Outcome) -> list[Finding]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from scim2_models import PreconditionFailedException
@@ -16,8 +17,10 @@ from scim.provisioning.request_body import read_body
 from scim.resources.directory_schemas import DirectorySchemas
 from scim.resources.interfaces import ResourceStore
 from scim.resources.projection import Projection, read_projection
+from scim.resources.request_limits import cached_when_short
 from scim.resources.schema import ResourceSchema
 from scim.resources.stored_document import StoredDocument
+from scim.resources.worker_thread import LARGE_BODY
 from scim.web import WebRequest
 
 
@@ -79,7 +82,16 @@ class ScimRequest:
 
         :raises InvalidSyntaxException, PayloadTooLargeException: When it cannot be read.
         """
-        return self.given_payload if self.given_payload is not None else read_body(self.web)
+        if self.given_payload is not None:
+            return self.given_payload
+        return read_body(self.web, of_user=self.segments[:1] == ("Users",) and ".search" not in self.segments)
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether the body is so large that it is read in the worker thread."""
+        if self.given_payload is None:
+            return len(self.web.body) > LARGE_BODY
+        return len(json.dumps(self.given_payload)) > LARGE_BODY
 
     def projection(self, *schemas: ResourceSchema) -> Projection:
         """Return what ``attributes`` and ``excludedAttributes`` ask for."""
@@ -121,7 +133,7 @@ class ScimRequest:
         return if_none_match is not None and if_none_match.matches(version_tag(stored.version))
 
 
-@lru_cache(maxsize=1024)
+@cached_when_short(256)
 def projection_of(attributes: str | None, excluded: str | None, schemas: tuple[ResourceSchema, ...]) -> Projection:
     """Return a projection; callers ask for the same few again and again."""
     return read_projection(attributes, excluded, schemas)

@@ -9,6 +9,8 @@ from scim.resources.directory_schemas import DirectorySchemas
 MAX_RESULTS = 200
 MAX_BULK_OPERATIONS = 1000
 MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_USER_BODY_BYTES = 6 * 256 * 1024
+r"""What a user of 256 KiB needs at most: JSON may write a letter as an escape of six (``\u0041``)."""
 CURSOR_SECONDS = 3600
 
 

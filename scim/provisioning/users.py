@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from scim.directories.activity import Signal
 from scim.provisioning.answers import no_content, resource_answer, shown_text
+from scim.provisioning.document_changes import decide, read_body_of, read_operations
 from scim.provisioning.document_patch import ignored_paths, patched_document
-from scim.provisioning.document_reader import Document, read_resource
-from scim.provisioning.documents import complete_document, same_document
+from scim.provisioning.document_reader import Document
+from scim.provisioning.documents import complete_document
 from scim.provisioning.findings import ignored_findings, mapping_findings
-from scim.provisioning.patch_request import read_patch
 from scim.provisioning.races import decided_anew
 from scim.provisioning.request import ScimRequest, version_tag
 from scim.resources.errors import ResourceMissingError
@@ -18,7 +18,6 @@ from scim.resources.identifiers import begin_operation, new_resource_id
 from scim.resources.membership import Member
 from scim.resources.profile import leading_value
 from scim.resources.projection import Projection
-from scim.resources.provisioning_log import Finding
 from scim.resources.stored_document import StoredDocument
 from scim.web import WebResponse
 
@@ -27,11 +26,12 @@ async def create_user(request: ScimRequest) -> WebResponse:
     """Create a user (RFC 7644 §3.3) and answer 201 with it."""
     schema = request.provider.user
     projection = request.projection(schema)
-    read = read_resource(request.payload, schema)
+    read = await read_body_of(request, schema)
     document = complete_document(read.document, new_resource_id("User"), schema)
     stored = await decided_anew(lambda: request.store.create_user(document, begin_operation()))
     _note_change(request, "user_created", stored.id, document)
-    request.notes.findings.extend((*ignored_findings(read.ignored), *_mapping_findings(request, {}, document)))
+    findings = mapping_findings(request.directory.attribute_mappings, schema, {}, document)
+    request.notes.findings.extend((*ignored_findings(read.ignored), *findings))
     return resource_answer(201, await _text(request, stored, projection), stored, request)
 
 
@@ -47,16 +47,19 @@ async def read_user(request: ScimRequest, user_id: str) -> WebResponse:
 async def replace_user(request: ScimRequest, user_id: str) -> WebResponse:
     """Replace a user's attributes (RFC 7644 §3.5.1) and answer 200 with it."""
     schema = request.provider.user
-    read = read_resource(request.payload, schema)
+    read = await read_body_of(request, schema)
     request.notes.findings.extend(ignored_findings(read.ignored))
-    return await _change(request, user_id, lambda _: complete_document(read.document, user_id, schema))
+    return await _change(request, user_id, lambda _: complete_document(read.document, user_id, schema), steps=1)
 
 
 async def patch_user(request: ScimRequest, user_id: str) -> WebResponse:
     """Apply PATCH operations to a user (RFC 7644 §3.5.2) and answer 200 with it."""
-    operations = read_patch(request.payload, request.provider.user)
+    schema = request.provider.user
+    operations = await read_operations(request, schema)
     request.notes.findings.extend(ignored_findings(ignored_paths(operations)))
-    return await _change(request, user_id, lambda stored: patched_document(stored, operations, request.provider.user))
+    return await _change(
+        request, user_id, lambda stored: patched_document(stored, operations, schema), steps=len(operations)
+    )
 
 
 async def delete_user(request: ScimRequest, user_id: str) -> WebResponse:
@@ -83,18 +86,21 @@ async def existing_user(request: ScimRequest, user_id: str) -> StoredDocument:
     return stored
 
 
-async def _change(request: ScimRequest, user_id: str, change: Callable[[StoredDocument], Document]) -> WebResponse:
+async def _change(
+    request: ScimRequest, user_id: str, change: Callable[[StoredDocument], Document], *, steps: int
+) -> WebResponse:
     projection = request.projection(request.provider.user)
 
     async def attempt() -> StoredDocument:
         before = await existing_user(request, user_id)
         request.require_preconditions(before)
-        after = change(before)
-        if same_document(before.document(), after):
+        decided = await decide(request, before, change, steps)
+        if decided is None:
             return before
+        after, findings = decided
         stored = await request.store.replace_user(before, after, begin_operation(after=before.version))
         _note_change(request, "user_updated", stored.id, after)
-        request.notes.findings.extend(_mapping_findings(request, before.document(), after))
+        request.notes.findings.extend(findings)
         return stored
 
     stored = await decided_anew(attempt)
@@ -107,13 +113,9 @@ def _note_change(request: ScimRequest, signal: Signal, user_id: str, document: D
         request.notes.change("user_email", user_id)
 
 
-def _mapping_findings(request: ScimRequest, before: Document, after: Document) -> Iterator[Finding]:
-    return mapping_findings(request.directory.attribute_mappings, request.provider.user, before, after)
-
-
 async def _text(request: ScimRequest, stored: StoredDocument, projection: Projection) -> str:
     references = await group_references(request, stored.id, projection)
-    return shown_text(stored, request, request.provider.user, projection, references)
+    return await shown_text(stored, request, request.provider.user, projection, references)
 
 
 async def group_references(request: ScimRequest, user_id: str, projection: Projection) -> Mapping[str, list[Member]]:

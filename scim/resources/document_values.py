@@ -13,6 +13,8 @@ from typing import Any
 from scim2_models.path import AttrPath
 
 from scim.resources.comparison_key import comparison_key
+from scim.resources.named_members import NamedMembers
+from scim.resources.request_limits import MAX_NAME_LENGTH
 from scim.resources.schema import ENTERPRISE_URN, Attribute, ResourceSchema
 from scim.resources.values import parse_datetime, read_value
 
@@ -28,8 +30,8 @@ _LONGEST_QUOTE = 80
 
 
 def parse_attribute_path(text: str) -> AttrPath | None:
-    """Return a path in attribute notation (RFC 7644 §3.10), or None when the text is none."""
-    match = _ATTRIBUTE_PATH.fullmatch(text.strip())
+    """Return a path in attribute notation (RFC 7644 §3.10), or None when the text is none or too long."""
+    match = _ATTRIBUTE_PATH.fullmatch(text.strip()) if len(text) <= MAX_NAME_LENGTH else None
     return AttrPath(attr=match[2], sub_attr=match[3], uri=match[1]) if match else None
 
 
@@ -89,6 +91,8 @@ def resolve_attribute(schema: ResourceSchema, path: AttrPath) -> ResolvedAttribu
 
 def stored_name(holder: Mapping[str, Any], name: str) -> str:
     """Return the name in the letter case in which an object holds it, or as it is (RFC 7643 §2.1: names have none)."""
+    if isinstance(holder, NamedMembers):
+        return holder.stored_name(name)
     if name in holder:
         return name
     lowered = name.lower()

@@ -32,6 +32,7 @@ from scim.resources.document_values import (
     value_reader,
 )
 from scim.resources.filter_values import comparison, is_present, never
+from scim.resources.request_limits import MAX_NAME_LENGTH
 from scim.resources.schema import ENTERPRISE_URN, Attribute, ResourceSchema
 from scim.unicode_text import TextFault, fault_in
 
@@ -39,12 +40,15 @@ MAX_LENGTH = 8_000
 MAX_NESTING = 32
 MAX_COMPARISONS = 200
 
+_LONGEST_CACHED, _LONGER_THAN_CACHED = 200, 1025
+
 Predicate = Callable[[Document], bool]
 Resolve = Callable[[AttrPath], ResolvedAttribute | None]
 
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # takes the rest where a quote is missing, to stay linear
 _CONJUNCTION = re.compile(r"(?<![a-z0-9$_.:-])(?:and|or)(?![a-z0-9$_-])", re.IGNORECASE)
-_EQUALITY = re.compile(r'([A-Za-z]{6,}) eq "([^"\\\x00-\x1f]{0,1000})"')  # no keyword has six letters
+_LONG_NAME = re.compile(rf"[^\s()\[\]]{{{MAX_NAME_LENGTH + 1}}}")
+_EQUALITY = re.compile(r'([A-Za-z]{6,1000}) eq "([^"\\\x00-\x1f]{0,1000})"')  # no keyword has six letters
 _EXAMPLE = 'userName eq "anna@example.com"'
 _TOO_DEEP = f"The filter nests more than {MAX_NESTING} brackets or parentheses; write it flatter."
 
@@ -65,7 +69,7 @@ def parse_filter(text: str) -> FilterNode:
     if fault_in_literals(text) is TextFault.SURROGATE:
         raise InvalidFilterException(detail="A text of the filter holds half of a surrogate pair; send valid Unicode.")
     try:
-        return ScimFilter(text).ast
+        return ScimFilter(_uncached(text)).ast
     except (InvalidFilterException, RecursionError, ValueError) as error:
         raise InvalidFilterException(detail=_advice(text, error)) from error
 
@@ -80,6 +84,23 @@ def _require_limits(text: str) -> None:
         raise InvalidFilterException(detail=_TOO_DEEP)
     if len(_CONJUNCTION.findall(syntax)) >= MAX_COMPARISONS:
         raise InvalidFilterException(detail=f"The filter holds more than {MAX_COMPARISONS} comparisons; split it.")
+    if _LONG_NAME.search(syntax):
+        raise InvalidFilterException(
+            detail=f"The filter names an attribute with more than {MAX_NAME_LENGTH:,} characters; shorten it."
+        )
+
+
+def comparisons_in(text: str) -> int:
+    """Return how many comparisons a filter, or the brackets of a path, hold."""
+    return len(_CONJUNCTION.findall(_LITERAL.sub('""', text))) + 1
+
+
+def _uncached(text: str) -> str:
+    """Return a filter that the grammar's library does not keep unless it is short.
+
+    It keeps 1024 syntax trees of texts up to 1024 characters, which would be 40 MB; space behind a filter says nothing.
+    """
+    return text if len(text) <= _LONGEST_CACHED else text.ljust(_LONGER_THAN_CACHED)
 
 
 def fault_in_literals(text: str) -> TextFault | None:
@@ -120,6 +141,15 @@ def _advice(text: str, error: Exception) -> str:
         f"The filter cannot be read from character {position + 1}, {quoted(text[position : position + 30])}. "
         f"Write attribute, operator and value, text in double quotes, such as {_EXAMPLE}."
     )
+
+
+def comparisons_of(node: FilterNode) -> int:
+    """Return how many comparisons a filter holds, those in brackets too."""
+    if isinstance(node, LogicalExpr):
+        return sum(comparisons_of(term) for term in node.terms)
+    if isinstance(node, Not):
+        return comparisons_of(node.expr)
+    return comparisons_of(node.val_filter) if isinstance(node, ValuePath) else 1
 
 
 # -- Resolving ----------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from scim2_models import InvalidPathException, Path
@@ -12,13 +11,14 @@ from scim2_models.path import AttrPath, ValuePath
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.resources.document_values import Document, ResolvedAttribute, raw_reader, resolve_attribute, stored_name
 from scim.resources.filter import compile_entry_filter
+from scim.resources.request_limits import cached_when_short
 from scim.resources.schema import Attribute, ResourceSchema
 from scim.resources.values import ABSENT, WrongTypeError, read_value
 
 Read = Callable[[Document], list[Any]]
 
 
-@lru_cache(maxsize=4096)
+@cached_when_short(2048)
 def values_reader(path: str, schema: ResourceSchema) -> tuple[ResolvedAttribute, Read] | None:
     """Return what a path names in a schema and a function giving its JSON values in a document; None for no attribute.
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from scim2_models import InvalidPathException, InvalidValueException
 
 from scim.resources.document_values import Document, parse_attribute_path, quoted
+from scim.resources.request_limits import MAX_NAME_LENGTH
 from scim.resources.schema import Attribute, ResourceSchema
 
 MAX_NAMES = 200
-
-_BOUNDARY = re.compile(r"[.:]")
+_LONGEST_LIST = MAX_NAMES * (MAX_NAME_LENGTH + 2)
 _ALWAYS: Final = frozenset({"id", "schemas"})
 
 
@@ -24,11 +23,15 @@ class _Names:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = frozenset(name.lower() for name in names)
-        self._above = frozenset(part for name in self.names for part in _above(name))
+        self._sorted = sorted(self.names)
+        self._lengths = sorted({len(name) for name in self.names})
         self._dotted = frozenset(name.rpartition(".")[0] for name in self.names)
 
     def __bool__(self) -> bool:
         return bool(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
     def name(self, urn: str) -> bool:
         """Whether the very attribute is named."""
@@ -40,28 +43,33 @@ class _Names:
 
     def reach_into(self, prefix: str) -> bool:
         """Whether a name may be that of a member of an object, declared or not; in an extension any short name may."""
-        return bool(self) and (prefix.endswith(":") or any(form in self._above for form in _forms(prefix[:-1])))
+        return bool(self) and (prefix.endswith(":") or any(self._is_above_one(form) for form in _forms(prefix[:-1])))
 
     def touch(self, urn: str) -> bool:
         """Whether the attribute is named, or something above or below it."""
-        return any(
-            form in self.names or form in self._above or any(part in self.names for part in _above(form))
-            for form in _forms(urn)
-        )
+        return any(form in self.names or self._is_above_one(form) or self._is_below_one(form) for form in _forms(urn))
+
+    def _is_above_one(self, form: str) -> bool:
+        """Whether something below an attribute, a schema, or a namespace of URNs is named."""
+        return self._is_beginning(f"{form}.") or (":" in form and self._is_beginning(f"{form}:"))
+
+    def _is_beginning(self, text: str) -> bool:
+        place = bisect_left(self._sorted, text)
+        return place < len(self._sorted) and self._sorted[place].startswith(text)
+
+    def _is_below_one(self, form: str) -> bool:
+        """Whether what holds an attribute is named: its complex attribute, its schema, or a namespace of its URN."""
+        for length in self._lengths:
+            if length >= len(form):
+                return False
+            if form[length] in ".:" and (part := form[:length]) in self.names and (":" in part or ":" not in form):
+                return True
+        return False
 
 
 def _forms(urn: str) -> tuple[str, str]:
     lower = urn.lower()
     return lower, lower.rpartition(":")[2]
-
-
-def _above(name: str) -> Iterator[str]:
-    """Give what holds an attribute: its complex attribute, its schema, and whatever namespaces the schema's URN."""
-    is_urn = ":" in name
-    for boundary in _BOUNDARY.finditer(name):
-        part = name[: boundary.start()]
-        if ":" in part or not is_urn:
-            yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,11 @@ class Projection:
     def is_default(self) -> bool:
         """Whether the client asked for nothing in particular."""
         return not self._included and not self._excluded
+
+    @property
+    def names(self) -> int:
+        """How many attributes the client named."""
+        return len(self._included) + len(self._excluded)
 
     @property
     def only_id(self) -> bool:
@@ -202,28 +215,35 @@ def read_projection(
     included, left_out = _names("attributes", attributes), _names("excludedAttributes", excluded)
     if included and left_out:
         raise InvalidValueException(detail="Send either attributes or excludedAttributes, not both.")
-    return _projection(tuple(included), tuple(left_out), tuple(schemas))
-
-
-@lru_cache(maxsize=128)
-def _projection(
-    included: tuple[str, ...], excluded: tuple[str, ...], schemas: tuple[ResourceSchema, ...]
-) -> Projection:
-    return Projection(included, excluded, schemas)
+    return Projection(included, left_out, schemas)
 
 
 def _names(parameter: str, sent: str | list[str] | None) -> list[str]:
     texts = [sent] if isinstance(sent, str) else sent or []
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InvalidValueException(detail=f'{parameter} must be a list of attribute names, such as ["userName"].')
+    if sum(len(text) + 1 for text in texts) > _LONGEST_LIST:
+        raise _too_many(parameter)
     names = list(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
     if len(names) > MAX_NAMES:
-        raise InvalidValueException(detail=f"{parameter} names more than {MAX_NAMES} attributes; name fewer.")
+        raise _too_many(parameter)
     for name in names:
-        if parse_attribute_path(name) is None:
-            raise InvalidPathException(
-                path=name,
-                detail=f"{parameter} holds {quoted(name)}, which is no attribute name; "
-                "use names such as userName, name.givenName or emails.",
-            )
+        _require_name(parameter, name)
     return names
+
+
+def _too_many(parameter: str) -> InvalidValueException:
+    return InvalidValueException(detail=f"{parameter} names more than {MAX_NAMES} attributes; name fewer.")
+
+
+def _require_name(parameter: str, name: str) -> None:
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidPathException(
+            detail=f"{parameter} holds a name of more than {MAX_NAME_LENGTH:,} characters; shorten it."
+        )
+    if parse_attribute_path(name) is None:
+        raise InvalidPathException(
+            path=name,
+            detail=f"{parameter} holds {quoted(name)}, which is no attribute name; "
+            "use names such as userName, name.givenName or emails.",
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,21 @@ class StoredDocument:
         """Return a fresh copy of the document."""
         document: dict[str, Any] = json.loads(self.text)
         return document
+
+
+MAX_PAGE_CHARACTERS = 8_000_000
+"""What a page of documents may hold: an answer is made of it in a moment, and several fit the process."""
+
+
+def fitting(documents: Iterable[StoredDocument]) -> int:
+    """Return how many of some documents, the first ones, fit a page: one at least, if there is one."""
+    number = characters = 0
+    for document in documents:
+        characters += len(document.text)
+        if number and characters > MAX_PAGE_CHARACTERS:
+            break
+        number += 1
+    return number
 
 
 def document_text(document: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from scim2_models import InvalidValueException
 
+from scim.resources.request_limits import require_few_entries, require_short_name
 from scim.resources.schema import Attribute
 
 ABSENT: Final = object()
@@ -34,7 +35,9 @@ def read_value(attribute: Attribute, value: Any, path: str) -> Any:
         return ABSENT
     if not attribute.multi_valued:
         return _read_single(attribute, value, path)
-    items = [_read_single(attribute, item, path) for item in (value if isinstance(value, list) else [value])]
+    sent = value if isinstance(value, list) else [value]
+    require_few_entries(sent, path)
+    items = [_read_single(attribute, item, path) for item in sent]
     present = [item for item in items if item is not ABSENT and item != ""]
     _refuse_two_primaries(present, path)
     return present or ABSENT
@@ -51,6 +54,7 @@ def _read_single(attribute: Attribute, value: Any, path: str) -> Any:
         return _READERS[attribute.type](value, path)
     except WrongTypeError:
         if attribute.lenient:
+            require_storable(value, path)
             return value
         raise
 
@@ -62,6 +66,7 @@ def _read_only_item(attribute: Attribute, items: list[Any], path: str) -> Any:
     if len(items) == 1 and not isinstance(items[0], list):
         return _read_single(attribute, items[0], path)
     if attribute.lenient:
+        require_storable(items, path)
         return items
     raise WrongTypeError(detail=f"{path} holds one value; send a single value instead of a list.")
 
@@ -75,6 +80,7 @@ def _read_complex(attribute: Attribute, value: Any, path: str) -> Any:
     if "value" in attribute.sub_attributes and isinstance(value, str):
         return {"value": read_value(attribute.sub_attributes["value"], value, f"{path}.value")}
     if attribute.lenient:
+        require_storable(value, path)
         return value
     raise WrongTypeError(detail=f"{path} must be an object with sub-attributes, not {_kind(value)}.")
 
@@ -89,6 +95,7 @@ def read_sub_attributes(attribute: Attribute, value: Mapping[str, Any], path: st
     """Return the sub-attributes of a complex value under their canonical names; undeclared ones are kept as sent."""
     read: dict[str, Any] = {}
     for name, item in value.items():
+        require_short_name(name)
         sub = attribute.sub_attribute(name)
         if sub is not None and sub.mutability == "readOnly":
             continue
@@ -111,16 +118,21 @@ def read_undeclared(value: Any, path: str) -> Any:
 
 
 def require_storable(value: Any, path: str) -> None:
-    """Refuse text that is not Unicode (a lone surrogate) and numbers that JSON does not know, anywhere in a value."""
+    """Refuse text that is not Unicode (a lone surrogate) and numbers that JSON does not know, anywhere in a value.
+
+    Lists of more than 1,000 values and names of more than 1,000 characters, too.
+    """
     if isinstance(value, str):
         _require_unicode(value, path)
     elif isinstance(value, float):
         _require_finite(value, path)
     elif isinstance(value, list):
+        require_few_entries(value, path)
         for item in value:
             require_storable(item, path)
     elif isinstance(value, dict):
         for name, item in value.items():
+            require_short_name(name)
             _require_unicode(name, path)
             require_storable(item, path)
 

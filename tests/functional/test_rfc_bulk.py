@@ -199,7 +199,7 @@ async def test_an_error_of_ours_is_that_of_its_operation(scim: ScimClient, monke
     def broken(*_: object) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("scim.provisioning.users.read_patch", broken)
+    monkeypatch.setattr("scim.provisioning.document_changes.read_patch", broken)
     results = await outcomes(scim, patch(f"/Users/{user_id}"), create("b", user("b")))
 
     assert statuses(results) == ["500", "201"]

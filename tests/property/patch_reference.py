@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from scim2_models import Context, PatchOp, SCIMException, ScimPolicy
 
-from scim.provisioning.document_patch import apply_operation
+from scim.provisioning.document_patch import DocumentPatch
 from scim.provisioning.document_reader import require_complete
 from scim.provisioning.documents import attributes_of, complete_document, same_document
 from scim.provisioning.membership_patch import split_members
@@ -49,9 +49,12 @@ def our_outcome(document: Document, operations: Sequence[Document]) -> Outcome:
     before = _attributes(document)
     after = deepcopy(before)
     try:
+        patch = DocumentPatch(after)
         for operation in read_patch(message(operations), USER):
-            apply_operation(after, operation)
-        require_complete(after, USER)
+            patch.apply(operation)
+        patch.finish()
+        after = patch.document
+        require_complete(after, USER, before.get("userName"))
     except SCIMException as error:
         _require_refusal(error)
         return None

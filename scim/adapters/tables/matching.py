@@ -11,12 +11,13 @@ from scim.adapters.tables.lookup_plan import compared_references
 from scim.adapters.tables.lookups import MembershipAnswers
 from scim.adapters.tables.partition import Partition
 from scim.resources.comparison_key import comparison_key
-from scim.resources.filter import compile_filter
+from scim.resources.filter import comparisons_of, compile_filter
 from scim.resources.profile import leading_value
 from scim.resources.schema import ResourceSchema
 from scim.resources.search import Search
 from scim.resources.sorting import Position
 from scim.resources.stored_document import StoredDocument
+from scim.resources.worker_thread import MANY_STEPS, run_apart, values_in
 
 _REFERENCES: tuple[tuple[Literal["members", "groups"], str], ...] = (("members", "Group"), ("groups", "User"))
 
@@ -40,10 +41,11 @@ class Matcher:
         self._answers = MembershipAnswers(partition, search)
         self._sort = search.sort
         self._leading_email = comparison_key(search.leading_email)
-        self._filter = None
+        self._filter, self._comparisons = None, 0
         if search.filter is not None:
             _refuse_unanswerable(search)
             self._filter = compile_filter(search.filter, search.schemas)
+            self._comparisons = comparisons_of(search.filter)
 
     async def match(self, stored: StoredDocument) -> Match | None:
         """Return the match of a document, or None. No storage request unless the filter asks about memberships."""
@@ -55,9 +57,15 @@ class Matcher:
         schema, document = self._schemas[stored.name], document_with_meta(stored)
         if self._answers.asks(schema):
             await self._answers.complete(schema, stored.id, document)
+        return await run_apart(
+            lambda: self._match(stored, schema, document),
+            is_heavy=self._comparisons > 1 and self._comparisons * values_in(stored.text) > MANY_STEPS,
+        )
+
+    def _match(self, stored: StoredDocument, schema: ResourceSchema, document: dict[str, Any]) -> Match | None:
         if self._filter is not None and not self._filter.matches(schema, document):
             return None
-        if self._sort is None or unsorted:
+        if self._sort is None or self._sort.text is None:
             return Match(stored, Position(missing=True, value="", id=stored.id))
         return Match(stored, self._sort.position(schema, document))
 

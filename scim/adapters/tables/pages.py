@@ -10,7 +10,7 @@ from scim.adapters.tables.document_rows import stored_group, stored_user
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.table import Row
 from scim.resources.identifiers import ResourceName
-from scim.resources.stored_document import StoredDocument
+from scim.resources.stored_document import MAX_PAGE_CHARACTERS, StoredDocument
 
 _SCAN_PAGE = 250
 
@@ -49,11 +49,16 @@ def _range_from(name: ResourceName, first_id: str) -> tuple[str, str]:
 
 
 async def take(partition: Partition, name: ResourceName, start_id: str, count: int) -> list[StoredDocument]:
-    """Return up to ``count`` resources from an id on, that one included. One storage request up to 500 of them."""
+    """Return up to ``count`` resources from an id on, that one included. One storage request up to 500 of them.
+
+    Of large ones fewer: one more than fit a page.
+    """
     documents: list[StoredDocument] = []
+    characters = 0
     async for document in documents_from(partition, name, start_id, page_size=count):
         documents.append(document)
-        if len(documents) == count:
+        characters += len(document.text)
+        if len(documents) == count or characters > MAX_PAGE_CHARACTERS:
             break
     return documents
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,16 +27,24 @@ Result = TypeVar("Result")
 
 
 async def in_parallel(items: Sequence[Item], action: Callable[[Item], Awaitable[Result]]) -> list[Result]:
-    """Return the results of an action on each item, in their order; 16 are under way at once."""
+    """Return the results of an action on each item, in their order; 16 are under way at once.
+
+    When one fails, no other is begun.
+    """
     if len(items) == 1:
         return [await action(items[0])]
-    places = asyncio.Semaphore(_AT_ONCE)
+    results: dict[int, Result] = {}
+    left = iter(enumerate(items))
 
-    async def run(item: Item) -> Result:
-        async with places:
-            return await action(item)
+    async def work() -> None:
+        for number, item in left:
+            results[number] = await action(item)
 
-    return list(await asyncio.gather(*(run(item) for item in items)))
+    try:
+        await asyncio.gather(*(work() for _ in range(min(_AT_ONCE, len(items)))))
+    finally:
+        deque(left, maxlen=0)
+    return [results[number] for number in range(len(items))]
 
 
 @dataclass(frozen=True, slots=True)

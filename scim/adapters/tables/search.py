@@ -20,7 +20,7 @@ from scim.resources.identifiers import ResourceName
 from scim.resources.schema import ResourceSchema
 from scim.resources.search import Search, SearchResult
 from scim.resources.sorting import Position
-from scim.resources.stored_document import StoredDocument
+from scim.resources.stored_document import MAX_PAGE_CHARACTERS, StoredDocument, fitting
 
 _SCAN_PAGE = 250
 
@@ -112,6 +112,8 @@ async def _page_by_index(partition: Partition, search: Search) -> SearchResult:
         if wanted and offset < here:
             page = await page_at(partition, index, name, offset, wanted)
             documents, wanted = documents + page, wanted - len(page)
+            if fitting(documents) < len(documents):
+                documents, wanted = documents[: fitting(documents)], 0
         offset, total = max(0, offset - here), total + here
     return SearchResult(documents, total)
 
@@ -148,10 +150,11 @@ async def _collect(
     walk: AsyncIterator[StoredDocument], count: int, matcher: Matcher
 ) -> tuple[list[StoredDocument], str, bool]:
     """Return the next matches of a walk, the id to go on behind, and whether there is more."""
-    budget, page, last = ScanBudget(), list[StoredDocument](), ""
+    budget, page, last, room = ScanBudget(), list[StoredDocument](), "", MAX_PAGE_CHARACTERS
     async for stored in walk:
         if await matcher.match(stored) is not None:
-            if len(page) == count:
+            room -= len(stored.text)
+            if len(page) == count or (page and room < 0):
                 return page, page[-1].id, True
             page.append(stored)
         last = stored.id
@@ -175,8 +178,14 @@ def _page_of(search: Search, found: list[Match]) -> SearchResult:
     found.sort(key=lambda match: match.position, reverse=descending)
     if search.start_index is not None:
         start = search.start_index - 1
-        return SearchResult([match.stored for match in found[start : start + search.count]], len(found))
+        stored = [match.stored for match in found[start : start + search.count]]
+        return SearchResult(stored[: fitting(stored)], len(found))
     start, end = _bounds([match.position for match in found], search, descending=descending)
+    large = [match.stored for match in found[start:end]]
+    if search.position is not None and search.position["d"] == "previous":
+        start = end - fitting(reversed(large))
+    else:
+        end = start + fitting(large)
     page = found[start:end]
     return SearchResult(
         [match.stored for match in page],

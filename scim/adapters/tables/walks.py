@@ -12,12 +12,13 @@ from scim.adapters.tables.pages import documents_from
 from scim.adapters.tables.partition import Partition
 from scim.resources.identifiers import ResourceName, resource_name_of
 from scim.resources.stored_document import StoredDocument
+from scim.resources.turns import Turns
 
 MAX_SCANNED_ROWS = 10_000
 MAX_SCAN_SECONDS = 3.0
 MAX_SCANNED_CHARACTERS = 64_000_000
 _ROWS_IN_A_ROW = 16
-"""After so many rows other requests of the process have their turn: well below a millisecond of work."""
+"""After so many rows, or sooner when they are large, other requests of the process have their turn."""
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class ScanBudget:
     rows: int = MAX_SCANNED_ROWS
     characters: int = MAX_SCANNED_CHARACTERS
     ends_at: float = field(default_factory=lambda: time.monotonic() + MAX_SCAN_SECONDS)
+    turns: Turns = field(default_factory=Turns)
 
     async def spend(self, document: StoredDocument) -> bool:
         """Count a document that was read, and return whether another may be; let others have their turn."""
@@ -34,6 +36,7 @@ class ScanBudget:
         self.characters -= len(document.text)
         if self.rows % _ROWS_IN_A_ROW == 0:
             await asyncio.sleep(0)
+        await self.turns.offer()
         return self.rows > 0 and self.characters > 0 and time.monotonic() < self.ends_at
 
 
