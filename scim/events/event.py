@@ -24,7 +24,7 @@ class Event:
     reason: str = ""
     """``mapping`` where not the resource changed but what its directory maps; then the names are the profile's."""
     actor: Mapping[str, Any] | None = None
-    """Who changed the mappings, where those are the reason; otherwise it was the directory's identity provider."""
+    """Who changed the mappings or put rows back, where that is the reason; else it was the identity provider."""
     untold: int = 0
     """How many more members of a new group wait to be told of since this event; for the service alone."""
 

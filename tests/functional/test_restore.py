@@ -159,6 +159,8 @@ async def test_events_tell_all_that_came_back_once_it_is_repaired(
     await assert_events_tell_all(reader, back.directory.id)
     told = (await read_feed(back.partition, FeedCursor(), 1000)).events
     assert {event.get("reason") for _, event in told} == {None, "restore"}
+    actors = {event["actor"]["type"] for _, event in told if event.get("reason") == "restore"}
+    assert actors == {"operator"}
     await back.new_users(2, "later")
     await back.relay()
     assert await check_directory(back.partition) == []

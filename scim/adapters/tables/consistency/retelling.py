@@ -17,6 +17,7 @@ from scim.adapters.tables.outbox import Tally, outbox_insert
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay
 from scim.adapters.tables.table import TransactionRefusedError, Write, merge
+from scim.directories.actor import current_actor
 from scim.events.event import Event
 from scim.events.resource_events import created_events, deleted_events, membership_events, updated_events
 from scim.resources.identifiers import ResourceName, begin_operation
@@ -79,7 +80,8 @@ async def _note(partition: Partition) -> bool:
 
 async def _tell(partition: Partition, events: Sequence[Event], guards: Iterable[Write]) -> None:
     operation = begin_operation()
-    told = [replace(event, reason=REASON) for event in events]
+    by = current_actor().to_json()
+    told = [replace(event, reason=REASON, actor=by) for event in events]
     try:
         await partition.commit([*guards, outbox_insert(partition, operation, told, Tally())])
     except TransactionRefusedError:
