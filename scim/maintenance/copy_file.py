@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,7 +79,7 @@ def write_last(file: IO[str], rows: int) -> None:
 def mark_ended(path: Path) -> None:
     """Note in a file that is closed that the copy is done now."""
     with path.open("ab") as file:
-        file.write(gzip.compress(b""))
+        file.write(gzip.compress(b"", mtime=time.time()))
 
 
 def moment_of(path: Path) -> Moment:

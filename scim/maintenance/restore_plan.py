@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,12 +36,13 @@ class Plan:
         """Return the directories of an organization."""
         return [each for each, organization in self.organizations.items() if organization == organization_id]
 
-    def leads(self, copied: CopiedRow) -> bool:
-        """Tell whether a row of another partition leads to one that was named: an entry of a list, or a claim."""
-        kind, _, name = copied.row.key.partition("|")
-        if kind == "x":
-            return copied.place.partition == LISTS and copied.row.values.get("organization") in self.only
-        return kind in ("d", "i", "o") and name in self.only
+
+def leads_to(copied: CopiedRow, partitions: Collection[str]) -> bool:
+    """Tell whether a row leads to one of some partitions: an entry of a list, or a claim of an external id."""
+    kind, _, name = copied.row.key.partition("|")
+    if kind == "x":
+        return copied.place.partition == LISTS and copied.row.values.get("organization") in partitions
+    return kind in ("d", "i", "o") and name in partitions
 
 
 async def plan_of(application: Application, path: Path, only: frozenset[str], *, deleted: bool) -> Plan:

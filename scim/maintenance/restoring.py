@@ -36,7 +36,7 @@ from scim.directories.organization import is_organization_id
 from scim.maintenance.copies import TABLES
 from scim.maintenance.copy_file import CopiedRow, CopyFileError, Place, copied_rows, moment_of
 from scim.maintenance.progress import Progress
-from scim.maintenance.restore_plan import DIRECTORY, LISTS, Plan, is_deleted, plan_of
+from scim.maintenance.restore_plan import DIRECTORY, LISTS, Plan, is_deleted, leads_to, plan_of
 from scim.maintenance.results import RestoreResult
 from scim.maintenance.returning_rows import returning_rows
 from scim.resources.attempts import Attempts
@@ -158,7 +158,7 @@ class _Restoring:
     async def _partition(self, place: Place, rows: Iterator[CopiedRow]) -> None:
         if await self._takes(place):
             await self._whole(place, rows)
-        elif self._plan.only and place.table == DIRECTORIES_TABLE:
+        elif place.table == DIRECTORIES_TABLE:
             await self._leading(place, rows)
 
     async def _whole(self, place: Place, rows: Iterator[CopiedRow]) -> None:
@@ -186,8 +186,9 @@ class _Restoring:
         return frozenset(f"d|{each}" for each, row in rows.items() if row is None or is_deleted(row))
 
     async def _leading(self, place: Place, rows: Iterator[CopiedRow]) -> None:
-        """Put back the rows that lead to what was named; readers of its organization's events begin anew, too."""
-        leading = [copied for copied in rows if self._plan.leads(copied)]
+        """Put back the rows that lead to what came back; readers of its organization's events begin anew, too."""
+        returned = {each.partition for each, taken in self.is_open.items() if taken and each.table == place.table}
+        leading = [copied for copied in rows if leads_to(copied, returned)]
         for writes in _transactions(iter(leading)):
             self.restored[place.table] += await _put_back(self._table_of_directories, place.partition, writes)
         if leading and place.partition != LISTS:

@@ -22,7 +22,7 @@ _PROBLEMS = {
     404: "What the path names does not exist, or is not the key's to see.",
     405: "The address does not take this method.",
     409: "It contradicts what there is; or the directory is being deleted.",
-    410: "The cursor's events are no longer kept.",
+    410: "The cursor's events are no longer kept, or its feed was put back from a copy.",
     413: "The body is too large.",
     415: "The body is no JSON.",
     422: "Values are not accepted.",

@@ -288,6 +288,22 @@ async def test_the_check_tells_what_does_not_lead_to_a_directory_and_lists_it_ag
     assert repaired.exit_code == bool(left)
 
 
+async def test_lists_that_a_running_service_has_begun_get_the_entries_of_what_comes_back(
+    api: ApiClient, scim: ScimClient, other: Service, tmp_path: Path
+) -> None:
+    await scim.new_users(2)
+    path = await copy(scim.application, tmp_path / "rows.gz")
+    await other.application.account.table(DIRECTORIES_TABLE).commit("organizations", [insert("watch", {})])
+
+    result = await put_back(other.application, path)
+
+    reader = ApiClient(other.application, api.key, other.meter)
+    listed = (await reader.get("organizations")).json["data"]
+    assert [each["id"] for each in listed] == [scim.directory.organization_id]
+    assert (await check(other.application, scim.directory.id, Progress(StringIO()), repair=False)).exit_code == 0
+    assert "organizations" in result.left_alone
+
+
 async def test_readers_of_the_organization_begin_anew_although_its_own_feed_was_not_lost(
     api: ApiClient, scim: ScimClient, lost: Path
 ) -> None:
