@@ -13,8 +13,9 @@ from scim.management.operation import Call, Operation
 from scim.management.users import Profile, last_id, read_resource, search
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.identifiers import resource_name_of
-from scim.resources.profile import group_profile
+from scim.resources.profile import group_profile, is_heavy_to_show
 from scim.resources.stored_document import StoredDocument
+from scim.resources.worker_thread import run_apart
 
 
 class GroupAnswer(Profile):
@@ -64,8 +65,12 @@ async def list_groups(call: Call) -> GroupList:
 async def _answers(call: Call, groups: Sequence[StoredDocument], *, raw: bool = False) -> list[GroupAnswer]:
     """Return groups with their member counts. One storage request."""
     counts = await call.services.derived_of(call.directory).member_counts([group.id for group in groups])
-    profiles = (group_profile(call.directory, group, member_count=counts.get(group.id), raw=raw) for group in groups)
-    return [GroupAnswer(**{"member_count": None, **profile}) for profile in profiles]
+
+    def answers() -> list[GroupAnswer]:
+        shown = [group_profile(call.directory, each, member_count=counts.get(each.id), raw=raw) for each in groups]
+        return [GroupAnswer(**{"member_count": None, **profile}) for profile in shown]
+
+    return await run_apart(answers, is_heavy=is_heavy_to_show(call.directory, groups))
 
 
 async def get_group(call: Call) -> GroupAnswer:

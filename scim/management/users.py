@@ -16,10 +16,11 @@ from scim.management.problems import FieldError, invalid, not_found
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.filter import parse_filter
 from scim.resources.identifiers import ResourceName, resource_name_of
-from scim.resources.profile import user_profile
+from scim.resources.profile import is_heavy_to_show, user_profile
 from scim.resources.schema import ResourceSchema
 from scim.resources.search import Search, SearchResult
 from scim.resources.stored_document import StoredDocument
+from scim.resources.worker_thread import run_apart
 
 _MAX_VALUE_LENGTH = 500
 
@@ -107,7 +108,7 @@ async def list_users(call: Call) -> UserList:
     if query.group:
         return await _users_of_group(call, is_narrowed=any((*wanted.values(), query.email)))
     found = await search(call, schema, wanted, email=query.email, updated_after=query.updated_after)
-    return UserList(data=_answers(call, found.documents), list_metadata=call.metadata(last_id(found)))
+    return UserList(data=await _answers(call, found.documents), list_metadata=call.metadata(last_id(found)))
 
 
 async def _users_of_group(call: Call, *, is_narrowed: bool) -> UserList:
@@ -121,11 +122,14 @@ async def _users_of_group(call: Call, *, is_narrowed: bool) -> UserList:
     found = [user for user in await asyncio.gather(*(call.store.read("User", each) for each in ids)) if user]
     if query.updated_after is not None:
         found = [user for user in found if user.last_modified > _moment(query.updated_after)]
-    return UserList(data=_answers(call, found), list_metadata=call.metadata(last))
+    return UserList(data=await _answers(call, found), list_metadata=call.metadata(last))
 
 
-def _answers(call: Call, users: Sequence[StoredDocument]) -> list[UserAnswer]:
-    return [UserAnswer(**user_profile(call.directory, user, raw=call.query.raw)) for user in users]
+async def _answers(call: Call, users: Sequence[StoredDocument]) -> list[UserAnswer]:
+    return await run_apart(
+        lambda: [UserAnswer(**user_profile(call.directory, user, raw=call.query.raw)) for user in users],
+        is_heavy=is_heavy_to_show(call.directory, users),
+    )
 
 
 def _moment(time: datetime) -> str:

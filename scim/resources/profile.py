@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scim.directories.attribute_mapping import AttributeMapping
@@ -13,6 +13,7 @@ from scim.resources.mapped_values import mapped_value
 from scim.resources.schema import ENTERPRISE_URN, ResourceSchema
 from scim.resources.stored_document import StoredDocument
 from scim.resources.values import ABSENT
+from scim.resources.worker_thread import MANY_STEPS, values_in
 
 Document = Mapping[str, Any]
 
@@ -100,6 +101,11 @@ def user_profile(directory: Directory, stored: StoredDocument, *, raw: bool = Fa
         **_versions(stored),
     }
     return {**profile, "raw": document} if raw else profile
+
+
+def is_heavy_to_show(directory: Directory, documents: Iterable[StoredDocument]) -> bool:
+    """Tell whether making profiles of documents takes so long that it is done in the worker thread."""
+    return (len(directory.attribute_mappings) + 1) * sum(values_in(each.text) for each in documents) > MANY_STEPS
 
 
 def user_attributes(directory: Directory, document: Document) -> dict[str, Any]:

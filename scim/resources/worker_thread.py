@@ -37,13 +37,14 @@ async def run_apart(work: Callable[[], Result], *, is_heavy: bool) -> Result:
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:
-    waiting = asyncio.wrap_future(_thread().submit(copy_context().run, work))
+    submitted = _thread().submit(copy_context().run, work)
+    waiting = asyncio.wrap_future(submitted)
     try:
         await asyncio.wait([waiting], timeout=current_storage_scope().remaining())
         if waiting.done():
             return waiting.result()
     finally:
-        waiting.cancel()
+        submitted.cancel()
     raise StorageUnavailableError("the time of the request ended while it waited for the worker thread")
 
 
