@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -14,20 +15,18 @@ _TIME = datetime.now(UTC).isoformat()
 
 
 class InstantTable:
-    """One partition in memory, for one caller at a time; it keeps of a table's promises what a cycle needs."""
+    """A table in memory, for one caller at a time; it keeps of a table's promises what a cycle needs."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, Row] = {}
-        self._keys: list[str] = []
-        self._ticks = count(1)
+        self._partitions: dict[str, _Rows] = defaultdict(_Rows)
 
     async def read(self, partition: str, key: str, *, select: Sequence[str] = ()) -> Row | None:  # noqa: ARG002
         """Return a row, or None."""
-        return self._rows.get(key)
+        return self._partitions[partition].rows.get(key)
 
     async def query(
         self,
-        partition: str,  # noqa: ARG002 - there is one
+        partition: str,
         first: str,
         end: str,
         *,
@@ -36,26 +35,40 @@ class InstantTable:
         continuation: Mapping[str, str] | None = None,
     ) -> RowPage:
         """Return a page of the rows with ``first`` <= key < ``end``."""
-        start = bisect_left(self._keys, continuation["key"] if continuation else first)
-        stop = bisect_left(self._keys, end)
-        rows = [self._rows[key] for key in self._keys[start : min(stop, start + limit)]]
+        return self._partitions[partition].page(continuation["key"] if continuation else first, end, limit)
+
+    async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:
+        """Apply all writes, and return the new ETags in order."""
+        return self._partitions[partition].commit(writes)
+
+
+class _Rows:
+    """The rows of one partition."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self._keys: list[str] = []
+        self._ticks = count(1)
+
+    def page(self, first: str, end: str, limit: int) -> RowPage:
+        start, stop = bisect_left(self._keys, first), bisect_left(self._keys, end)
+        rows = [self.rows[key] for key in self._keys[start : min(stop, start + limit)]]
         return RowPage(rows, {"key": self._keys[start + limit]} if stop > start + limit else None)
 
-    async def commit(self, partition: str, writes: Sequence[Write]) -> list[str]:  # noqa: ARG002
-        """Apply all writes, and return the new ETags in order."""
+    def commit(self, writes: Sequence[Write]) -> list[str]:
         for index, write in enumerate(writes):
             self._require_possible(index, write)
         return [self._apply(write) for write in writes]
 
     def _require_possible(self, index: int, write: Write) -> None:
-        exists = write.key in self._rows
+        exists = write.key in self.rows
         if write.kind == "insert" and exists:
             raise RowExistsError(index, uncertain=False)
         if write.kind != "insert" and not exists:
             raise RowMissingError(index, uncertain=False)
 
     def _apply(self, write: Write) -> str:
-        before = self._rows.pop(write.key, None)
+        before = self.rows.pop(write.key, None)
         if write.kind == "delete":
             self._keys.remove(write.key)
             return ""
@@ -63,7 +76,7 @@ class InstantTable:
             insort(self._keys, write.key)
         kept = before.values if before is not None and write.kind == "merge" else {}
         etag = f'W/"{next(self._ticks)}"'
-        self._rows[write.key] = Row(write.key, etag, {**kept, **write.values}, _TIME)
+        self.rows[write.key] = Row(write.key, etag, {**kept, **write.values}, _TIME)
         return etag
 
 

@@ -78,6 +78,8 @@ async def shown_text(
     references: Mapping[str, Sequence[Member]],
 ) -> str:
     """Return what an answer shows of a resource, as JSON text."""
+    if projection.is_default and not references:
+        return published_text(stored, request.base_url, references)
     return await run_apart(
         lambda: _shown_text(stored, request, schema, projection, references),
         is_heavy=showing_steps(stored, projection, references) > MANY_STEPS,
@@ -112,13 +114,14 @@ async def shown_texts(
     projection: Projection,
 ) -> list[str]:
     """Return what an answer shows of several resources, each with its members or groups."""
+
+    def texts() -> list[str]:
+        return [_shown_text(each, request, schemas[each.name], projection, references) for each, references in shown]
+
+    if projection.is_default and not any(references for _, references in shown):
+        return texts()
     steps = sum(showing_steps(stored, projection, references) for stored, references in shown)
-    return await run_apart(
-        lambda: [
-            _shown_text(stored, request, schemas[stored.name], projection, references) for stored, references in shown
-        ],
-        is_heavy=steps > MANY_STEPS,
-    )
+    return await run_apart(texts, is_heavy=steps > MANY_STEPS)
 
 
 def resource_answer(status: int, text: str, stored: StoredDocument, request: ScimRequest) -> WebResponse:

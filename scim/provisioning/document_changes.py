@@ -30,8 +30,9 @@ async def read_operations(request: ScimRequest, schema: ResourceSchema) -> list[
 
     :raises SCIMException: As :func:`read_patch` does.
     """
-    is_heavy = request.is_large or _has_many(request.payload)
-    return await run_apart(lambda: read_patch(request.payload, schema), is_heavy=is_heavy)
+    if request.is_large or _has_many(request.payload):
+        return await run_apart(lambda: read_patch(request.payload, schema), is_heavy=True)
+    return read_patch(request.payload, schema)
 
 
 def _has_many(payload: Any) -> bool:

@@ -76,10 +76,8 @@ class DocumentPatch:
     """
 
     def __init__(self, document: Document) -> None:
-        self.document: Document = NamedMembers(
-            (name, NamedMembers(value) if isinstance(value, dict) else value) for name, value in document.items()
-        )
-        """What the operations made of the given one; its lists are whole after :meth:`finish`."""
+        self.document: Document = NamedMembers(document)
+        """What the operations made of the given one; it is whole after :meth:`finish`."""
         self._lists: dict[str | None, dict[str, EntryList]] = {}
         """The open lists by extension and attribute; in the document, they are as they were opened."""
         self._visits = Visits()
@@ -109,16 +107,19 @@ class DocumentPatch:
         for urn, lists in self._lists.items():
             for key in tuple(lists):
                 self._close(self._holder(urn), urn, key)
-        _require_few_members("The resource", self.document)
+        self.document = _within_limits("The resource", self.document)
 
     def _remove_extension(self, urn: str | None) -> None:
         self.document.pop(urn or "", None)
         self._lists.pop(urn, None)
 
     def _holder(self, urn: str | None) -> Entry:
+        """Return what holds the attributes of an extension, which is made when it is missing, or of the core schema."""
         if urn is None:
             return self.document
-        holder: Entry = self.document.setdefault(urn, NamedMembers())
+        holder = self.document.get(urn)
+        if not isinstance(holder, NamedMembers):
+            self.document[urn] = holder = NamedMembers(holder if isinstance(holder, dict) else ())
         return holder
 
     def _entries(self, holder: Entry, path: AttributePath, attribute: Attribute) -> EntryList:
@@ -196,8 +197,8 @@ class DocumentPatch:
     def _remove(self, path: AttributePath, value: Any) -> None:
         if path.value_filter is not None:
             matcher(path)  # A filter that fits no entry is refused, also where there are no entries.
-        holder = self.document if path.urn is None else self.document.get(path.urn)
-        if not isinstance(holder, dict) or path.key not in holder or path.attribute is None:
+        holder = self._holder(path.urn)
+        if path.key not in holder or path.attribute is None:
             return
         current = holder[path.key]
         if path.value_filter is None and path.sub is None and (value in (None, "") or not isinstance(current, list)):
@@ -217,11 +218,13 @@ class DocumentPatch:
         self._keep_presence(holder, path, entries)
 
 
-def _require_few_members(name: str, value: Any) -> None:
-    if isinstance(value, NamedMembers):
-        require_few_members(value, name, before=value.count_before)
-        for inner_name, inner in value.items():
-            _require_few_members(inner_name, inner)
+def _within_limits(name: str, members: Entry) -> Entry:
+    """Return an object, and what it holds, as plain ones; only those that were written to can have grown."""
+    require_few_members(members, name, before=getattr(members, "count_before", 0))
+    return {
+        each: _within_limits(each, value) if isinstance(value, NamedMembers) else value
+        for each, value in members.items()
+    }
 
 
 def _members_at(holder: Entry, path: AttributePath) -> Entry:

@@ -54,7 +54,12 @@ def read_resource(payload: Any, schema: ResourceSchema) -> ReadResource:
             write_member(document, name, value, schema)
     require_complete(document, schema)
     ignored = [name for name, value in given if name.lower() in _NOTEWORTHY[schema.name] and value not in _NOTHING]
-    return ReadResource(document, _members_of(given, schema), ignored)
+    return ReadResource(_plain(document), _members_of(given, schema), ignored)
+
+
+def _plain(document: Document) -> Document:
+    """Return a document that was written as one of plain objects, which are quicker to write as JSON."""
+    return {name: _plain(value) if isinstance(value, NamedMembers) else value for name, value in document.items()}
 
 
 def _short_names(payload: Mapping[str, Any], schema: ResourceSchema) -> Iterator[tuple[str, Any]]:

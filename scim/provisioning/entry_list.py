@@ -22,7 +22,7 @@ Test = Callable[[Any], bool]
 
 _TEXT = ("string", "reference")
 _FEW = 16
-"""More entries than this that change at once end the index; it is made again when it is asked for."""
+"""So few entries are tried one by one, and so many may change at once before an index is better made anew."""
 
 
 class Visits:
@@ -72,7 +72,9 @@ class EntryList:
         :param node: The filter that the test is made of, if it is: the entries that it can take are looked up.
         """
         self._settle()
-        possible = _possible(node, self.attribute, self._index) if node is not None and self._entries else None
+        possible = None
+        if node is not None and len(self._entries) > _FEW:
+            possible = _possible(node, self.attribute, self._index)
         return self._tested(self._entries if possible is None else sorted(possible), matches)
 
     def with_parts(self, wanted: Iterable[Hashable]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from scim2_models import InvalidValueException
 
@@ -72,7 +73,7 @@ async def patch_group(request: ScimRequest, group_id: str) -> WebResponse:
     schema = request.provider.group
     projection = request.projection(schema)
     read = await read_operations(request, schema)
-    change, operations = await run_apart(lambda: _split(group_id, read), is_heavy=request.is_large)
+    change, operations = await run_apart(partial(_split, group_id, read), is_heavy=request.is_large)
     if change and not operations and not request.is_conditional:
         version = await _change_members(request, group_id, change)
     else:

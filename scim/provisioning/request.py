@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from scim2_models import PreconditionFailedException
@@ -86,12 +86,14 @@ class ScimRequest:
             return self.given_payload
         return read_body(self.web, of_user=self.segments[:1] == ("Users",) and ".search" not in self.segments)
 
-    @cached_property
+    @property
     def is_large(self) -> bool:
         """Whether the body is so large that it is read in the worker thread."""
-        if self.given_payload is None:
-            return len(self.web.body) > LARGE_BODY
-        return len(json.dumps(self.given_payload)) > LARGE_BODY
+        return (len(self.web.body) if self.given_payload is None else self._given_size) > LARGE_BODY
+
+    @cached_property
+    def _given_size(self) -> int:
+        return len(json.dumps(self.given_payload))
 
     def projection(self, *schemas: ResourceSchema) -> Projection:
         """Return what ``attributes`` and ``excludedAttributes`` ask for."""
@@ -133,10 +135,24 @@ class ScimRequest:
         return if_none_match is not None and if_none_match.matches(version_tag(stored.version))
 
 
-@cached_when_short(256)
 def projection_of(attributes: str | None, excluded: str | None, schemas: tuple[ResourceSchema, ...]) -> Projection:
     """Return a projection; callers ask for the same few again and again."""
-    return read_projection(attributes, excluded, schemas)
+    if attributes and excluded:
+        return read_projection(attributes, excluded, schemas)
+    if attributes or excluded:
+        return _projection_of(f"{'+' if attributes else '-'}{attributes or excluded}", schemas)
+    return _whole(schemas)
+
+
+@cached_when_short(256)
+def _projection_of(asked: str, schemas: tuple[ResourceSchema, ...]) -> Projection:
+    names = asked[1:]
+    return read_projection(names, None, schemas) if asked[0] == "+" else read_projection(None, names, schemas)
+
+
+@lru_cache(maxsize=1024)
+def _whole(schemas: tuple[ResourceSchema, ...]) -> Projection:
+    return read_projection(None, None, schemas)
 
 
 def version_tag(version: str) -> str:

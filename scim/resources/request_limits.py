@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sized
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from scim2_models import InvalidPathException, InvalidValueException, TooManyException
 
@@ -30,7 +30,7 @@ MAX_JSON_CONTAINERS = 100_000
 
 _LONGEST_CACHED = 200
 
-P = ParamSpec("P")
+S = TypeVar("S")
 R = TypeVar("R")
 
 
@@ -73,21 +73,18 @@ def require_few_members(members: Sized, name: str, *, before: int = 0) -> None:
         raise TooManyException(detail=f"{name[:80]} would have more than {MAX_MEMBERS:,} attributes; send fewer.")
 
 
-def cached_when_short(entries: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator that keeps results by a caller's texts: at most so many, and of short texts only.
+def cached_when_short(entries: int) -> Callable[[Callable[[str, S], R]], Callable[[str, S], R]]:
+    """Return a decorator that keeps results by a caller's text: at most so many, and of short texts only.
 
     So what a cache holds of a caller's is bounded in bytes, and what is longer than anybody writes is never kept.
     """
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+    def decorate(function: Callable[[str, S], R]) -> Callable[[str, S], R]:
         cached: Any = lru_cache(maxsize=entries)(function)
 
         @wraps(function)
-        def call(*arguments: P.args, **named: P.kwargs) -> R:
-            for argument in arguments:
-                if isinstance(argument, str) and len(argument) > _LONGEST_CACHED:
-                    return function(*arguments, **named)
-            result: R = cached(*arguments, **named)
+        def call(text: str, schema: S) -> R:
+            result: R = (function if len(text) > _LONGEST_CACHED else cached)(text, schema)
             return result
 
         return call

@@ -21,6 +21,9 @@ MOST = 2.6
 TRIES = 5
 """The least CPU of so many counts, and a ratio that is too great is measured so often: machines are noisy."""
 
+_OF_THE_TABLE = "bulk of POSTs"
+"""Its CPU is that of the table in memory, which copies its rows for each commit; its calls are counted."""
+
 
 @pytest.fixture(autouse=True)
 def _in_this_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +105,7 @@ async def test_twice_as_much_costs_twice_the_calls(scim: ScimClient, family: str
     assert whole <= MOST * half, (half, whole)
 
 
-@pytest.mark.parametrize("family", GROWING)
+@pytest.mark.parametrize("family", [family for family in GROWING if family != _OF_THE_TABLE])
 async def test_twice_as_much_costs_twice_the_cpu(scim: ScimClient, family: str) -> None:
     growing = Growing(scim, family)
     half = whole = float("inf")

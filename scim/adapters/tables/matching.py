@@ -11,7 +11,7 @@ from scim.adapters.tables.lookup_plan import compared_references
 from scim.adapters.tables.lookups import MembershipAnswers
 from scim.adapters.tables.partition import Partition
 from scim.resources.comparison_key import comparison_key
-from scim.resources.filter import comparisons_of, compile_filter
+from scim.resources.filter import MAX_COMPARISONS, comparisons_of, compile_filter
 from scim.resources.profile import leading_value
 from scim.resources.schema import ResourceSchema
 from scim.resources.search import Search
@@ -41,11 +41,10 @@ class Matcher:
         self._answers = MembershipAnswers(partition, search)
         self._sort = search.sort
         self._leading_email = comparison_key(search.leading_email)
-        self._filter, self._comparisons = None, 0
+        self._filter, self._node = None, search.filter
         if search.filter is not None:
             _refuse_unanswerable(search)
             self._filter = compile_filter(search.filter, search.schemas)
-            self._comparisons = comparisons_of(search.filter)
 
     async def match(self, stored: StoredDocument) -> Match | None:
         """Return the match of a document, or None. No storage request unless the filter asks about memberships."""
@@ -57,10 +56,15 @@ class Matcher:
         schema, document = self._schemas[stored.name], document_with_meta(stored)
         if self._answers.asks(schema):
             await self._answers.complete(schema, stored.id, document)
-        return await run_apart(
-            lambda: self._match(stored, schema, document),
-            is_heavy=self._comparisons > 1 and self._comparisons * values_in(stored.text) > MANY_STEPS,
-        )
+        if self._is_heavy(stored):
+            return await run_apart(lambda: self._match(stored, schema, document), is_heavy=True)
+        return self._match(stored, schema, document)
+
+    def _is_heavy(self, stored: StoredDocument) -> bool:
+        """Tell whether comparing takes so long that it is done in the worker thread: never with a user as most are."""
+        if self._node is None or len(stored.text) * MAX_COMPARISONS < MANY_STEPS:
+            return False
+        return comparisons_of(self._node) * values_in(stored.text) > MANY_STEPS
 
     def _match(self, stored: StoredDocument, schema: ResourceSchema, document: dict[str, Any]) -> Match | None:
         if self._filter is not None and not self._filter.matches(schema, document):
