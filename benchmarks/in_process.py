@@ -43,7 +43,9 @@ class _NoRelay:
 
 
 @dataclass(frozen=True, slots=True)
-class _Surface:
+class Surface:
+    """The surface of a directory, and who calls it."""
+
     application: Application
     path: str
     headers: Mapping[str, str]
@@ -76,25 +78,26 @@ async def surface_microseconds(users: int, rounds: int) -> dict[str, list[float]
     measured: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
-            surface = await _open(Path(folder))
+            surface = await open_surface(Path(folder))
             for label, spent in (await _round(surface, [f"u{number}x{index:05d}" for index in range(users)])).items():
                 measured[label].append(spent)
     return dict(measured)
 
 
-async def _open(folder: Path) -> _Surface:
+async def open_surface(folder: Path) -> Surface:
+    """Return the surface of a new directory, met once."""
     settings = Settings(StorageSettings("UseDevelopmentStorage=true"), folder / "secrets.json")
     application = Application(settings, account=InstantAccount(), relay_requests=_NoRelay())
     with acting(operator("benchmarks")):
         organization = await application.directories.create_organization("Organization")
         new = await application.directories.create_directory(organization.id, name="Directory", provider="entra_id")
     headers = {"authorization": f"Bearer {new.token}", "content-type": "application/scim+json", "x-request-id": "b-1"}
-    surface = _Surface(application, f"/scim/v2/{new.directory.id}", headers)
+    surface = Surface(application, f"/scim/v2/{new.directory.id}", headers)
     await surface.time("GET", ["/Users?count=1"], [b""])
     return surface
 
 
-async def _round(surface: _Surface, names: Sequence[str]) -> dict[str, float]:
+async def _round(surface: Surface, names: Sequence[str]) -> dict[str, float]:
     spent: dict[str, float] = {}
     none = [b""] * len(names)
     by_name = [matching("userName", f"{name}@fabrikam.example") for name in names]
@@ -111,7 +114,7 @@ async def _round(surface: _Surface, names: Sequence[str]) -> dict[str, float]:
     return spent | await _group_round(surface, ids) | await _list_round(surface)
 
 
-async def _group_round(surface: _Surface, ids: Sequence[str]) -> dict[str, float]:
+async def _group_round(surface: Surface, ids: Sequence[str]) -> dict[str, float]:
     _, created = await surface.time("POST", ["/Groups"], [new_group("Group")])
     paths = [f"/Groups/{_ids(created)[0]}"] * len(ids)
     add, _ = await surface.time("PATCH", paths, [added([each]) for each in ids])
@@ -119,7 +122,7 @@ async def _group_round(surface: _Surface, ids: Sequence[str]) -> dict[str, float
     return {"group-add": add, "group-remove": remove}
 
 
-async def _list_round(surface: _Surface) -> dict[str, float]:
+async def _list_round(surface: Surface) -> dict[str, float]:
     calls = 10
     spent, _ = await surface.time("GET", [f"/Users?cursor=&count={_LIST}"] * calls, [b""] * calls)
     return {"list": spent}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from statistics import mean, median
 from typing import Any
 
-from benchmarks import cycle, groups, in_process, lists
+from benchmarks import cycle, groups, growth, in_process, lists
 from benchmarks.cycle import CycleRuns
 from benchmarks.goals import Goal, goals
 from benchmarks.measuring import Measurement
@@ -37,6 +37,7 @@ def _sections(results: Results) -> Iterator[str]:
     yield table("Lists of 100 users", _LIST_HEAD, _list_rows(results))
     yield table("Where the CPU time of a request of the cycle goes", ("layer", "ms", "share"), _layer_rows(results))
     yield table("The provisioning surface alone", ("operation", "µs of CPU"), _surface_rows(results))
+    yield table(f"Long requests: {growth.HALF} and {growth.WHOLE} of each", _GROWTH_HEAD, _growth_rows(results))
     yield table("Start, memory, background", ("what", "figure"), _other_rows(results))
     yield table("Goals", ("figure", "reached", "rounds", "limit", ""), goal_rows(goals(results)))
 
@@ -147,6 +148,14 @@ def _surface_rows(results: Results) -> Iterator[Row]:
         yield name, f"{median(results.surface_microseconds[label]):.0f}"
     cycles = [median(results.surface_microseconds[label]) for label in cycle.OPERATIONS]
     yield "a request of the cycle", f"{mean(cycles):.0f}"
+
+
+_GROWTH_HEAD = ("request", "CPU", "of twice as much", "ratio")
+
+
+def _growth_rows(results: Results) -> Iterator[Row]:
+    for name, (half, whole) in results.growth_milliseconds.items():
+        yield name, f"{half:.1f}", f"{whole:.1f}", f"{whole / half:.2f}"
 
 
 def _other_rows(results: Results) -> Iterator[Row]:

@@ -81,6 +81,7 @@ class Results:
     memory: Memory
     imports: Imports
     surface_microseconds: dict[str, list[float]]
+    growth_milliseconds: dict[str, tuple[float, float]]
     profile: Profile
     machine: str = field(default_factory=lambda: f"{os.cpu_count()} cores, Python {platform.python_version()}")
     load_average: float = field(default_factory=lambda: os.getloadavg()[2])

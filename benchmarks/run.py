@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.background import Background
 from benchmarks.cycle import CycleRuns, run_cycles
 from benchmarks.groups import MANY, Group, fill_group, measure_group
+from benchmarks.growth import growth_milliseconds
 from benchmarks.in_process import surface_microseconds
 from benchmarks.lists import Listing, measure_list
 from benchmarks.measuring import Server
@@ -40,6 +41,7 @@ async def run(plan: Plan) -> Results:
     profile = await profile_by_layer(plan.cycles, plan.profile_rounds)
     say("measuring the provisioning surface alone")
     surface = await surface_microseconds(plan.surface_users, plan.rounds)
+    growth = await growth_milliseconds(plan.rounds)
     say("importing in fresh interpreters")
     imports = Imports(seconds_to_import(plan.imports), seconds_to_first_request(plan.imports))
     return Results(
@@ -54,6 +56,7 @@ async def run(plan: Plan) -> Results:
         memory,
         imports,
         surface,
+        growth,
         profile,
     )
 
