@@ -22,6 +22,8 @@ from tests.fakes.recorded_uses import RecordedUses
 from tests.hostile_requests import UNDECLARED_URN
 from tests.service import PATCH_URN, SEARCH_URN, ScimClient, Service, user
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1_000_000
 MOST_LEFT = 20 * MEGABYTE
 REQUESTS = 1000
