@@ -37,6 +37,7 @@ from scim.management.problems import (
 from scim.management.registry import OPERATIONS, PREFIX, find_operation
 from scim.readable_request import require_readable
 from scim.request_log import BeginEntry, LogEntry, begin_entry
+from scim.resources.worker_thread import LARGE_BODY, run_apart
 from scim.web import WebRequest, WebResponse, encoded
 
 MAX_BODY_BYTES = 512 * 1024
@@ -88,7 +89,7 @@ class ManagementEndpoint:
             operation=operation,
             path=parameters,
             query=_read_query(web, operation),
-            body=_read_body(web, operation.body) if operation.body else None,
+            body=await _body_of(web, operation),
             base_url=base_url,
             found_organization=organization,
             found_directory=directory,
@@ -142,6 +143,13 @@ def _organization_id(organization: Organization | None, directory: Directory | N
 
 def _read_query(web: WebRequest, operation: Operation) -> BaseModel:
     return _validated(lambda: operation.query.model_validate(dict(web.query)))
+
+
+async def _body_of(web: WebRequest, operation: Operation) -> BaseModel | None:
+    model = operation.body
+    if model is None:
+        return None
+    return await run_apart(lambda: _read_body(web, model), is_heavy=len(web.body) > LARGE_BODY)
 
 
 def _read_body(web: WebRequest, model: type[Model]) -> Model:

@@ -125,9 +125,13 @@ def forbidden(detail: str) -> Problem:
     return Problem(403, "forbidden", detail)
 
 
+_MOST_ERRORS = 100
+
+
 def field_errors(error: ValidationError) -> list[FieldError]:
-    """Return what a failed validation says, in plain words and without the values."""
-    return [FieldError(_field(each["loc"]), _sentence(each)) for each in error.errors(include_url=False)]
+    """Return what a failed validation says, in plain words and without the values: at most 100 of what is wrong."""
+    listed = error.errors(include_url=False)[:_MOST_ERRORS]
+    return [FieldError(_field(each["loc"]), _sentence(each)) for each in listed]
 
 
 def _field(place: Sequence[int | str]) -> str:

@@ -36,3 +36,12 @@ async def test_an_operation_succeeds_as_it_is_documented(api: ApiClient, operati
     if answer.json is not None:
         with pytest.raises(ValidationError):
             assert_documented(operation.method, operation.path.format(**values), answer.status, {})
+
+
+async def test_of_very_many_mistakes_of_a_body_a_hundred_are_told(api: ApiClient) -> None:
+    values = (await furnish(api, "contoso")).values
+    mistakes = {"attribute_mappings": [{f"unknown{index}": 1 for index in range(900)}] * 20}
+
+    answer = await api.send("PUT", f"directories/{values['directory_id']}/attribute-mappings", mistakes)
+
+    assert (answer.status, len(answer.json["errors"])) == (422, 100)
