@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scim.adapters.tables.directories import TableDirectoryStore
     from scim.adapters.tables.organization_feed import TableOrganizationFeed
     from scim.adapters.tables.partition import Partition
+    from scim.adapters.tables.remains import Remains
     from scim.adapters.tables.table import Table
     from scim.adapters.telemetry.telemetry import Telemetry
     from scim.directories.activity import ActivityStore
@@ -193,6 +194,20 @@ class Stores:
     def tables_of(self, directory: Directory) -> Sequence[Table]:
         """Return the tables in which a directory has a partition of its own, but for that of the directories."""
         return [self.partition_of(directory).table, self.account.table(LOG_TABLE)]
+
+    @cached_property
+    def remains(self) -> Remains:
+        """What removes what was written behind the end of a directory or an organization."""
+        from scim.adapters.tables.remains import Remains
+
+        table = self.account.table(DIRECTORIES_TABLE)
+        return Remains(table, self._tables_in, self.directory_store.forget_rows)
+
+    def _tables_in(self, data_account: str) -> Sequence[Table]:
+        account = self.accounts.get(data_account)
+        if account is None:
+            raise StorageUnavailableError(f"data account {data_account!r} is not named in {FURTHER_ACCOUNTS}")
+        return [account.table(RESOURCES_TABLE), self.account.table(LOG_TABLE)]
 
     def derived_of(self, directory: Directory) -> DerivedReader:
         """Return what is derived from the events of a directory."""

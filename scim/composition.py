@@ -283,6 +283,7 @@ class Application(Stores):
             self.portal_access.forget_ended,
             self.activity_store,
             Places(self.account.table(DIRECTORIES_TABLE)),
+            self.remains,
             self.service_time,
         )
 

@@ -233,6 +233,17 @@ class DirectoryStore(DirectoryReader, Protocol):
         """Take back what was kept of a new directory, unless its row has changed; doing it again changes nothing."""
         ...
 
+    async def follow(self, organization_id: str, *, is_over: bool = True) -> None:
+        """Bring what is listed of an organization to what it is itself; doing it again changes nothing.
+
+        :param is_over: Whether no change is under way.
+        """
+        ...
+
+    async def left_behind(self) -> Mapping[str, datetime]:
+        """Return the organizations whose listing is to follow a change, and since when: a crash may have left it."""
+        ...
+
     async def discard_reference(self, reference: DirectoryReference) -> None:
         """Take an entry without a directory from the list of directories; doing it again changes nothing."""
         ...

@@ -6,21 +6,27 @@ import asyncio
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 from scim.adapters.tables import background, keys
 from scim.adapters.tables.background import BackgroundWork
+from scim.adapters.tables.directory_rows import LIST_PARTITION
+from scim.adapters.tables.remains import gone_insert
 from scim.adapters.tables.rounds import Limits
-from scim.adapters.tables.table import insert
-from scim.composed_stores import RESOURCES_TABLE
+from scim.adapters.tables.table import insert, merge
+from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
+from scim.directories.deletion import QUIET
 from scim.resources.errors import StorageUnavailableError
+from scim.resources.identifiers import begin_operation, new_resource_id
 from tests.api import ApiClient
 from tests.fakes.memory_account import MemoryAccount
-from tests.fakes.memory_table import MemoryTable
+from tests.fakes.memory_table import MemoryTable, Request
+from tests.fakes.slow_table import SlowTable
 from tests.functional.test_api_directories import scim_of
-from tests.service import ScimClient
+from tests.service import ScimClient, pass_in_storage
 
 
 @dataclass(slots=True)
@@ -107,6 +113,146 @@ async def test_a_step_that_fails_stops_no_other_step_of_the_directory(
 
     assert (signals.directories, signals.failures) == (1, 1)
     assert [row async for row in scim.partition.rows((keys.OUTBOX_FIRST, keys.OUTBOX_END))] == []
+
+
+# -- What is written behind an end --------------------------------------
+
+
+async def gone_directory(api: ApiClient) -> ScimClient:
+    """Return a directory that a process of its own still knows, though it was deleted to its end."""
+    organization = await api.new_organization()
+    client = await scim_of(api, await api.new_directory(organization))
+    await client.new_user("anna")
+    assert (await api.delete(f"directories/{client.directory.id}")).status == 202
+    await client.relay()
+    pass_in_storage(api.application, QUIET)
+    await client.relay()
+    assert (await api.get(f"directories/{client.directory.id}")).status == 404
+    return client
+
+
+def rows_of(api: ApiClient, name: str) -> list[str]:
+    account = api.application.account
+    assert isinstance(account, MemoryAccount)
+    return [key for table in account.tables.values() for key in table.rows(name)]
+
+
+async def test_users_whom_a_stale_process_wrote_behind_the_end_of_a_directory_go(
+    api: ApiClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await gone_directory(api)
+    store = api.application.resources_of(client.directory)
+    user_id = new_resource_id("User")
+    await store.create_user({"schemas": [], "id": user_id, "userName": "late"}, begin_operation())
+    log = api.application.account.table(LOG_TABLE)
+    await log.commit(client.directory.id, [insert("l|1|1", {})])
+    assert len(rows_of(api, client.directory.id)) > 4
+
+    await api.application.background.sweep()
+
+    assert rows_of(api, client.directory.id) == ["directory"]  # that the id was used
+    assert "rows that were written into" in caplog.text
+
+
+async def test_what_is_gone_is_looked_at_for_a_week(api: ApiClient) -> None:
+    client = await gone_directory(api)
+    await api.application.background.sweep()
+    assert [gone.id for gone in await api.application.remains.listed()] == [client.directory.id]
+
+    pass_in_storage(api.application, timedelta(days=7))
+    await api.application.background.sweep()
+
+    assert await api.application.remains.listed() == []
+
+
+async def test_a_directory_that_was_put_back_keeps_its_rows(api: ApiClient, scim: ScimClient) -> None:
+    await scim.new_user("anna")
+    lists = api.application.account.table(DIRECTORIES_TABLE)
+    await lists.commit(LIST_PARTITION, [gone_insert(scim.directory.id)])
+
+    await api.application.background.sweep()
+
+    assert (await scim.get("/Users")).json["totalResults"] == 1
+    assert await api.application.remains.listed() == []
+
+
+async def test_what_a_crash_left_of_a_deleted_organization_goes(api: ApiClient) -> None:
+    organization = await api.new_organization()
+    await api.application.portal_access.create_link(organization)
+    table = api.application.account.table(DIRECTORIES_TABLE)
+    assert isinstance(table, MemoryTable)
+
+    def crash(request: Request) -> Exception | None:
+        is_last_step = request.operation == "query" and request.partition == organization
+        return StorageUnavailableError("killed") if is_last_step else None
+
+    table.before = crash
+    assert (await api.delete(f"organizations/{organization}")).status == 503
+    table.before = None
+    assert rows_of(api, organization)
+
+    await api.application.background.sweep()
+
+    assert rows_of(api, organization) == []
+    assert (await api.get(f"organizations/{organization}")).status == 404
+
+
+# -- Organizations ------------------------------------------------------
+
+
+async def listed_names(api: ApiClient) -> list[str]:
+    return [each["name"] for each in (await api.get("organizations")).json["data"]]
+
+
+@pytest.mark.parametrize("killed_after", range(2))
+async def test_a_new_name_of_an_organization_is_whole_after_a_sweep_wherever_it_was_killed(
+    api: ApiClient, killed_after: int
+) -> None:
+    organization = await api.new_organization("Before")
+    table = api.application.account.table(DIRECTORIES_TABLE)
+    assert isinstance(table, MemoryTable)
+    commits = count()
+
+    def kill(request: Request) -> Exception | None:
+        is_late = request.operation == "commit" and next(commits) >= killed_after
+        return StorageUnavailableError("killed") if is_late else None
+
+    table.before = kill
+    assert (await api.patch(f"organizations/{organization}", {"name": "After"})).status == 503
+    table.before = None
+
+    await api.application.background.sweep()
+
+    name = (await api.get(f"organizations/{organization}")).json["name"]
+    assert name == "Before"
+    assert await listed_names(api) == [name]
+    pass_in_storage(api.application, timedelta(minutes=1))
+    await api.application.background.sweep()
+    assert await api.application.directory_store.left_behind() == {}
+
+
+async def test_retention_mends_an_entry_that_says_another_name_than_its_organization(api: ApiClient) -> None:
+    organization = await api.new_organization("Right")
+    table = api.application.account.table(DIRECTORIES_TABLE)
+    await table.commit(LIST_PARTITION, [merge(f"o|{organization}", {"name": "Wrong"})])
+
+    await api.application.background.forget_what_is_old()
+
+    assert await listed_names(api) == ["Right"]
+
+
+async def test_of_many_new_names_at_once_the_list_has_the_one_that_the_organization_has(api: ApiClient) -> None:
+    organization = await api.new_organization("Before")
+    store = api.application.directory_store
+    assert isinstance(store._table, MemoryTable)
+    store._table = SlowTable(store._table)
+    one = f"organizations/{organization}"
+
+    answers = await asyncio.gather(*(api.patch(one, {"name": f"Name {number}"}) for number in range(12)))
+    await api.application.background.sweep()
+
+    assert {answer.status for answer in answers} == {200}
+    assert await listed_names(api) == [(await api.get(one)).json["name"]]
 
 
 # -- Messages -----------------------------------------------------------

@@ -7,7 +7,7 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scim.adapters.tables.audit_log import OF_SERVICE, TableAuditLog
 from scim.adapters.tables.derivation import derive
@@ -17,6 +17,7 @@ from scim.adapters.tables.organization_feed import TableOrganizationFeed
 from scim.adapters.tables.outbox import oldest_age_seconds
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.relay import relay, relay_to_end
+from scim.adapters.tables.remains import Remains
 from scim.adapters.tables.rounds import Limits, Places, Round, Steps
 from scim.adapters.tables.unfinished import finish_operations
 from scim.directories.activity import LOADS_KEPT, ActivityStore
@@ -40,6 +41,8 @@ _SECONDS_PER_MESSAGE = 240.0
 _SECONDS_PER_DIRECTORY = 120.0
 _SECONDS_PER_LOOK = 10.0
 """A partition that hangs does not take the time of the steps that need no more of it."""
+_UNDER_WAY = timedelta(minutes=1)
+"""A change of an organization is over by then, or a crash ended it."""
 _OUTAGES = (StorageUnavailableError, DirectoryStoreUnavailableError, SecretStoreUnavailableError, TimeoutError)
 
 _log = logging.getLogger("scim.background")
@@ -72,6 +75,7 @@ class BackgroundWork:
     """Removes the links to the portal of an organization that ended long before a time."""
     activity: ActivityStore
     places: Places
+    remains: Remains
     service_time: Callable[[], Awaitable[datetime]]
     """The time by storage's clock: what is deleted for its age does not come back."""
     sweep_limits: Limits = SWEEP_LIMITS
@@ -119,10 +123,43 @@ class BackgroundWork:
 
         with acting(SWEEP):
             await self._tell_of_keys()
-            result = await Round("sweep", self.sweep_limits, self.places).go(_by_account(references), sweep)
+            result, _ = await asyncio.gather(
+                Round("sweep", self.sweep_limits, self.places).go(_by_account(references), sweep), self._tidy()
+            )
         signals.directories, signals.failures = result.tried, result.failed
         signals.timeouts, signals.not_reached = result.timed_out, result.not_reached
         return signals
+
+    async def _tidy(self) -> None:
+        """Do what is left of organizations, and of what is gone."""
+        try:
+            async with asyncio.timeout(self.sweep_limits.seconds):
+                steps = Steps("sweep", "the lists")
+                await steps.take("organizations", self._follow())
+                await steps.take("what is gone", self._remove_remains())
+        except TimeoutError:
+            _log.exception("sweep of the lists took too long; it is repeated next time")
+
+    async def _remove_remains(self) -> None:
+        gone = {each.id: each for each in await self.remains.listed()}
+        if not gone:
+            return
+        now = await self.service_time()
+
+        async def remove(name: str) -> bool:
+            await self.remains.remove(gone[name], now)
+            return True
+
+        lanes = defaultdict[str, list[str]](list)
+        for name in sorted(gone):
+            lanes[gone[name].data_account].append(name)
+        await Round("what is gone", self.sweep_limits, self.places).go(lanes, remove)
+
+    async def _follow(self) -> None:
+        left = await self.directories.left_behind()
+        now = await self.service_time() if left else None
+        for organization_id, since in left.items():
+            await self.directories.follow(organization_id, is_over=now is not None and now - since >= _UNDER_WAY)
 
     async def forget_what_is_old(self) -> None:
         """Delete feed rows, log entries, loads and ended links that are older than their retention, of all there is."""
@@ -213,6 +250,7 @@ class BackgroundWork:
         await steps.take("its events", self.organization_feed.forget_old(name, now=now))
         await steps.take("its links", self.forget_links(name, now))
         await steps.take("its audit log", self.audit_log.forget(name, audit_limit(now)))
+        await steps.take("its entry", self.directories.follow(name))
         return steps.have_succeeded
 
     async def _forget_service_log(self, now: datetime) -> None:

@@ -39,6 +39,7 @@ from scim.adapters.tables.directory_rows import (
     reference_values,
 )
 from scim.adapters.tables.organizations import TableOrganizations
+from scim.adapters.tables.remains import unlist
 from scim.adapters.tables.removal import delete_rows
 from scim.adapters.tables.service_time import written_at
 from scim.adapters.tables.table import (
@@ -145,7 +146,7 @@ class TableDirectoryStore(TableOrganizations):
     async def discard_reference(self, reference: DirectoryReference) -> None:
         """Take an entry from the list of directories; doing it again changes nothing."""
         with outages():
-            await delete_once(self._table, LIST_PARTITION, entry_key(reference.directory_id))
+            await unlist(self._table, entry_key(reference.directory_id), reference.directory_id, reference.data_account)
 
     async def update_directory(
         self, directory_id: str, change: Callable[[Directory], Directory], *, deleting: bool = False
@@ -192,7 +193,7 @@ class TableDirectoryStore(TableOrganizations):
             rows = await read_rows(self._table, directory.id, (" ", "~"))
             await delete_rows(self._table, directory.id, [row.key for row in rows if row.key != _DIRECTORY])
             await self._leave_deleted(directory.id)
-            await delete_once(self._table, LIST_PARTITION, entry_key(directory.id))
+            await unlist(self._table, entry_key(directory.id), directory.id, directory.data_account)
         self._changed(directory.id)
 
     async def directories_of(self, organization_id: str) -> Sequence[Directory]:

@@ -41,14 +41,13 @@ async def read_rows(table: Table, partition: str, key_range: tuple[str, str], wa
             return rows
 
 
-async def commit_any_state(table: Table, partition: str, writes: Sequence[Write]) -> None:
-    """Commit where even writes that require no state may meet others (412), as in the lists' partition."""
+async def commit_any_state(table: Table, partition: str, writes: Sequence[Write]) -> Sequence[str]:
+    """Return the new ETags of a commit where even writes that require no state meet others (412), as in the lists."""
     async for _ in Attempts():
         try:
-            await table.commit(partition, writes)
+            return await table.commit(partition, writes)
         except RowChangedError:
             continue
-        return
     raise DirectoryStoreUnavailableError("organizations and directories are being changed by others")
 
 

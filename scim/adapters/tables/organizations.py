@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 from scim.adapters.tables.directory_races import (
     commit_any_state,
@@ -16,7 +18,9 @@ from scim.adapters.tables.directory_rows import (
     organization_values,
     reference_of,
 )
+from scim.adapters.tables.remains import gone_insert, gone_key
 from scim.adapters.tables.removal import delete_rows
+from scim.adapters.tables.service_time import written_at
 from scim.adapters.tables.settled import AGAIN
 from scim.adapters.tables.table import (
     Row,
@@ -44,6 +48,9 @@ from scim.directories.interfaces import OrganizationPage
 from scim.directories.organization import Organization, is_organization_id
 from scim.directories.organization_events import OrganizationEvent
 from scim.resources.attempts import Attempts
+
+_FOLLOWS = "follows"
+"""In an entry: the organization's own row is being changed, and a sweep looks whether the two say the same."""
 
 
 class TableOrganizations:
@@ -100,35 +107,33 @@ class TableOrganizations:
         change: Callable[[Organization], Organization],
         event: Callable[[Organization, Organization], OrganizationEvent],
     ) -> Organization:
-        """Keep a new name and choice: in the organization's own row with their event, then in the copy in the list."""
-        with outages():
-            try:
-                changed = await self._change_own_row(organization_id, change, event)
-                await self._change_entry(changed)
-            except RowMissingError as error:
-                raise OrganizationNotFoundError(organization_id) from error
-        return changed
+        """Keep a new name and choice: in the copy in the list, then in the organization's own row with their event.
 
-    async def _change_own_row(
-        self,
-        organization_id: str,
-        change: Callable[[Organization], Organization],
-        event: Callable[[Organization, Organization], OrganizationEvent],
-    ) -> Organization:
+        The copy says that it is to follow the row, so that a sweep sees to it wherever a crash or others came between.
+        """
         async for _ in Attempts():
-            row = await self._table.read(organization_id, ORGANIZATION)
-            if row is None:
-                raise OrganizationNotFoundError(organization_id)
-            before = organization_of(organization_id, row.values)
-            after = change(before)
-            if after == before:
-                return after  # nothing differs, or an earlier attempt changed it
-            try:
-                await self._table.commit(organization_id, event_writes([event(before, after)], row, _changing(after)))
-            except (RowChangedError, RowExistsError):
-                continue
-            return after
+            with outages():
+                row = await self._table.read(organization_id, ORGANIZATION)
+                if row is None:
+                    raise OrganizationNotFoundError(organization_id)
+                before = organization_of(organization_id, row.values)
+                after = change(before)
+                if after == before:
+                    return after  # nothing differs, or an earlier attempt changed it
+                await self._change_entry(after)
+                writes = event_writes([event(before, after)], row, _changing(after))
+                if await self._is_committed(organization_id, writes):
+                    return after
         raise DirectoryStoreUnavailableError("the organization is being changed by others")
+
+    async def _is_committed(self, organization_id: str, writes: Sequence[Write]) -> bool:
+        try:
+            await self._table.commit(organization_id, writes)
+        except (RowChangedError, RowExistsError):
+            return False
+        except RowMissingError as error:
+            raise OrganizationNotFoundError(organization_id) from error
+        return True
 
     async def _change_entry(self, organization: Organization) -> None:
         """Change the copy in the list in the state in which it was read: an attempt that comes late changes nothing."""
@@ -136,12 +141,46 @@ class TableOrganizations:
             entry = await self._table.read(LIST_PARTITION, f"o|{organization.id}", select=["created"])
             if entry is None:
                 raise OrganizationNotFoundError(organization.id)
+            copy = merge(entry.key, {**_changing(organization), _FOLLOWS: True}, entry.etag)
             try:
-                await self._table.commit(LIST_PARTITION, [merge(entry.key, _changing(organization), entry.etag)])
+                await self._table.commit(LIST_PARTITION, [copy])
             except RowChangedError:
                 continue
+            except RowMissingError as error:
+                raise OrganizationNotFoundError(organization.id) from error
             return
         raise DirectoryStoreUnavailableError("the organization is being changed by others")
+
+    async def follow(self, organization_id: str, *, is_over: bool = True) -> None:
+        """Bring the entry in the list to what the organization's own row says. 2 or 3 storage requests.
+
+        :param is_over: Whether no change is under way; else the entry goes on saying that it is to follow.
+        """
+        async for _ in Attempts():
+            with outages():
+                entry = await self._table.read(LIST_PARTITION, f"o|{organization_id}")
+                own = await self._table.read(organization_id, ORGANIZATION)
+                if entry is None or own is None:
+                    return  # it is being created or deleted
+                wanted = {name: own.values[name] for name in ("name", "mappings_by") if name in own.values}
+                wanted[_FOLLOWS] = bool(entry.values.get(_FOLLOWS)) and not is_over
+                if all(entry.values.get(name, False) == value for name, value in wanted.items()):
+                    return
+                try:
+                    await self._table.commit(LIST_PARTITION, [merge(entry.key, wanted, entry.etag)])
+                except (RowChangedError, RowMissingError):
+                    continue
+                return
+        raise DirectoryStoreUnavailableError("the organization is being changed by others")
+
+    async def left_behind(self) -> Mapping[str, datetime]:
+        """Return the organizations whose entry is to follow their row, and since when by storage's clock.
+
+        One storage request for each 1,000 organizations.
+        """
+        with outages():
+            rows = await read_rows(self._table, LIST_PARTITION, ("o|", "o}"))
+        return {row.key.removeprefix("o|"): written_at(row) for row in rows if row.values.get(_FOLLOWS)}
 
     async def delete_organization(self, organization: Organization, event: OrganizationEvent) -> None:
         """Forget an organization with its feed; the service's audit log says that it is gone.
@@ -157,11 +196,11 @@ class TableOrganizations:
                 raise OrganizationNotEmptyError(organization.id)
             if entry is None or await self._entry_deleted(organization, entry.etag, event):
                 with outages():
-                    await self._forget_rows(organization.id)
+                    await self.forget_rows(organization.id)
                 return
         raise DirectoryStoreUnavailableError("the organization is being changed by others")
 
-    async def _forget_rows(self, organization_id: str) -> None:
+    async def forget_rows(self, organization_id: str) -> None:
         """Delete an organization's partition, its own row last, so that a deletion that a crash ended is repeated.
 
         What is told or made meanwhile changes that row: then it goes, too.
@@ -194,12 +233,16 @@ class TableOrganizations:
         return any(reference_of(row).organization_id == organization_id for row in named)
 
     async def _entry_deleted(self, organization: Organization, etag: str, event: OrganizationEvent) -> bool:
-        writes = [delete(f"o|{organization.id}", etag), audit_insert(event)]
+        writes = [delete(f"o|{organization.id}", etag), gone_insert(organization.id), audit_insert(event)]
         if organization.external_id is not None:
             writes.append(delete(external_id_key(organization.external_id)))
         with outages():
             try:
                 await self._table.commit(LIST_PARTITION, writes)
+            except RowExistsError:  # it was deleted before, and put back from a copy
+                with suppress(RowMissingError):
+                    await commit_any_state(self._table, LIST_PARTITION, [delete(gone_key(organization.id))])
+                return False
             except (RowChangedError, RowMissingError):
                 return False
         return True
@@ -220,7 +263,7 @@ class TableOrganizations:
             return  # the entry is ours: the answer of an earlier attempt was lost
         given = await self._table.read(LIST_PARTITION, _given(organization.id))
         claim = await self._table.read(LIST_PARTITION, external_id_key(organization.external_id or ""))
-        await self._forget_rows(organization.id)
+        await self.forget_rows(organization.id)
         if given is not None:
             raise IdUsedError(organization.id)
         raise OrganizationExistsError(str(claim.values["organization"]) if claim else "")

@@ -96,6 +96,8 @@ class Round:
 
         :param lanes: The names of each lane in order.
         """
+        if not any(lanes.values()):
+            return RoundResult()
         ends = asyncio.get_running_loop().time() + self.limits.seconds
         before = await self.places.read(self.kind)
         going = {
