@@ -22,7 +22,7 @@ _RULES = {
     "scim.provisioning.authentication": "authentication",
     "scim.provisioning.bounded_cache": "authentication",
     "scim.provisioning.directory_cache": "authentication",
-    "scim.provisioning.single_flight": "authentication",
+    "scim.single_flight": "authentication",
     "scim.provisioning.token_digests": "authentication",
     "scim.request_log": "request log",
     "scim": "provisioning",

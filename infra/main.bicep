@@ -38,7 +38,7 @@ param alwaysReadyInstances int = 0
 @description('How many requests an instance works on at once. Left out, Python gets 1.')
 @minValue(1)
 @maxValue(1000)
-param httpConcurrency int = 16
+param httpConcurrency int = 100
 
 @description('Recreate stops all instances at once when code or settings change; RollingUpdate is a preview.')
 param siteUpdateStrategy 'Recreate' | 'RollingUpdate' = 'Recreate'

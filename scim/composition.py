@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scim.directories.api_key_service import ApiKeyService
     from scim.directories.creation import CreationService
     from scim.directories.deletion import DirectoryDeletion
+    from scim.directories.guesses import Guesses
     from scim.directories.portal_access_service import PortalAccessService
     from scim.directories.service import DirectoryService
     from scim.directories.service_key_store import ServiceKeys
@@ -111,7 +112,14 @@ class Application(Stores):
         """What lets requests in, and remembers the directories that it let them in for."""
         from scim.provisioning.authentication import Authenticator
 
-        return Authenticator(self.directory_store, self.secret_store, used=self.token_uses.note)
+        return Authenticator(self.directory_store, self.secret_store, used=self.token_uses.note, guesses=self.guesses)
+
+    @cached_property
+    def guesses(self) -> Guesses:
+        """What bounds the cost of ids that nobody has, on all surfaces together."""
+        from scim.directories.guesses import Guesses
+
+        return Guesses()
 
     def directory_changed(self, directory_id: str) -> None:
         """Take note that this process changed a directory, so that it acts here at once."""
@@ -159,7 +167,9 @@ class Application(Stores):
         from scim.directories.api_key_service import ApiKeyService
 
         store = TableApiKeyStore(self.account.table(DIRECTORIES_TABLE))
-        return ApiKeyService(store, self.directory_store, events=self.organization_feed, now=self.now)
+        return ApiKeyService(
+            store, self.directory_store, events=self.organization_feed, now=self.now, guesses=self.guesses
+        )
 
     @cached_property
     def portal_access(self) -> PortalAccessService:
@@ -172,6 +182,7 @@ class Application(Stores):
             self.directory_store,
             now=self.now,
             return_hosts=self.settings.portal.return_hosts,
+            guesses=self.guesses,
         )
 
     @cached_property

@@ -8,9 +8,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from scim import last_place
-from scim.provisioning.single_flight import SingleFlight
 from scim.request_log import BeginEntry, LogEntry, begin_entry
 from scim.resources.storage_scope import storage_scope
+from scim.single_flight import SingleFlight
 from scim.web import WebRequest, WebResponse
 
 KEPT_SECONDS = 10.0

@@ -23,6 +23,7 @@ from scim.directories.bearer_token import digest
 from scim.directories.change_event import ChangeEvent
 from scim.directories.creation import Creation
 from scim.directories.errors import InvalidValueError, KeyNotFoundError, OrganizationNotFoundError
+from scim.directories.guesses import Guesses
 from scim.directories.interfaces import DirectoryStore
 from scim.directories.key_events import key_event
 from scim.directories.organization_events import OrganizationEvents, note_event
@@ -97,14 +98,16 @@ class ApiKeyService:
         events: OrganizationEvents,
         now: Callable[[], datetime],
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        guesses: Guesses | None = None,
     ) -> None:
         """Use these stores, and tell this of the keys of organizations."""
         self._store = store
+        self._guesses = guesses or Guesses()
         self._directories = directories
         self._events = events
         self._now = now
         self._random_bytes = random_bytes
-        self._cached: dict[str, tuple[ApiKey | None, datetime]] = {}
+        self._cached: dict[str, tuple[ApiKey, datetime]] = {}
         self._used: dict[str, datetime] = {}
 
     async def create(
@@ -216,7 +219,7 @@ class ApiKeyService:
         return [key for key in descendants(key_id, await self._store.list()) if key.revoked_at is None]
 
     async def recognise(self, value: str) -> ApiKey | None:
-        """Return the valid key of a value, or None. A text with a wrong checksum costs nothing."""
+        """Return the valid key of a value, or None. A wrong checksum costs nothing, an unknown id little."""
         key_id = id_in_key(value)
         if key_id is None:
             return None
@@ -227,13 +230,15 @@ class ApiKeyService:
         return key
 
     async def _known(self, key_id: str, now: datetime) -> ApiKey | None:
-        key, read_at = self._cached.get(key_id, (None, datetime.min.replace(tzinfo=now.tzinfo)))
-        if now - read_at < CACHED_FOR:
-            return key
-        key = await self._store.get(key_id)
+        cached = self._cached.get(key_id)
+        if cached is not None and now - cached[1] < CACHED_FOR:
+            return cached[0]
+        key = await self._guesses.find(f"key {key_id}", lambda: self._store.get(key_id))
         if len(self._cached) >= _MAX_CACHED:
             self._cached.clear()
-        self._cached[key_id] = (key, now)
+        self._cached.pop(key_id, None)
+        if key is not None:
+            self._cached[key_id] = (key, now)
         return key
 
     async def note_use(self, key: ApiKey) -> None:

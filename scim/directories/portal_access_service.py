@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from scim.directories.actor import current_actor, note_change
@@ -13,6 +14,7 @@ from scim.directories.api_key import ApiKey
 from scim.directories.change_event import ChangeEvent, link_created, link_events
 from scim.directories.creation import Creation
 from scim.directories.errors import InvalidValueError, LinkNotFoundError, LinkUsedUpError
+from scim.directories.guesses import Guesses
 from scim.directories.interfaces import DirectoryStore
 from scim.directories.organization import Organization
 from scim.directories.organization_events import OrganizationEvent, note_event
@@ -96,9 +98,11 @@ class PortalAccessService:
         now: Callable[[], datetime],
         return_hosts: Sequence[str] = (),
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        guesses: Guesses | None = None,
     ) -> None:
         self._store = store
         self._uses = SessionUses(store)
+        self._guesses = guesses or Guesses()
         self._directories = directories
         self._now = now
         self._return_hosts = return_hosts
@@ -184,7 +188,8 @@ class PortalAccessService:
     async def redeem(self, text: str, *, attempt: str = "", browser: str | None = None) -> SessionKey | None:
         """Return the key of a new session for a code or a whole link, or None where it opens nothing.
 
-        A code with a wrong checksum costs no storage request; others cost three, with a new session four.
+        A code with a wrong checksum costs no storage request; others cost three, with a new session four; what opens
+        nothing is looked for once in 5 s.
 
         :param attempt: Of :func:`new_attempt`; while its session is open, the same attempt gives the same key again and
             counts once, so that whoever lost an answer sends the form again.
@@ -192,8 +197,14 @@ class PortalAccessService:
         :raises LinkUsedUpError: When it opened as many sessions as it may.
         """
         code = code_in(text)
-        organization = await self._directories.organization(organization_in(code)) if code else None
-        if code is None or organization is None:
+        if code is None:
+            return None
+        thing, redeem = f"link {link_id_of(code)}", partial(self._redeemed, code, attempt, browser)
+        return await self._guesses.find(thing, redeem, shared=False)  # each who redeems it now has a session
+
+    async def _redeemed(self, code: str, attempt: str, browser: str | None) -> SessionKey | None:
+        organization = await self._directories.organization(organization_in(code))
+        if organization is None:
             return None
         made: list[tuple[SessionKey, PortalSession]] = []
         now = self._now()
@@ -210,6 +221,7 @@ class PortalAccessService:
             return None
         if use.session(made[0][1].id) is None:
             raise LinkUsedUpError
+        self._guesses.remember(f"session {made[0][1].id}", is_somebodys=True)
         return made[0][0]
 
     def _begun(
@@ -232,11 +244,16 @@ class PortalAccessService:
     async def recognise(self, key: SessionKey | None, *, is_use: bool = True) -> PortalSession | None:
         """Return the open session of a key, or None. One storage request, and behind it at most one more a minute.
 
+        For a key that opens nothing one request in 5 s.
+
         :param is_use: Whether somebody uses it, so that it ends later; False for what a page does by itself.
         """
         if key is None:
             return None
-        now, stored = self._now(), await self._store.session(key.organization_id, key.link_id, key.session_id)
+        now = self._now()
+        stored = await self._guesses.find(
+            f"session {key.session_id}", lambda: self._store.session(key.organization_id, key.link_id, key.session_id)
+        )
         if stored is None or not key.opens(stored) or not self._uses.seen(stored).is_open(now):
             return None
         return self._uses.note(stored, now) if is_use else self._uses.seen(stored)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from scim.directories.api_key import ApiKey, KeyScope
 from scim.directories.directory import Directory
 from scim.directories.errors import DirectoryDeletingError
 from scim.directories.organization import Organization
+from scim.fair_share import FairShare
 from scim.json_body import read_json_body
 from scim.management import idempotency
 from scim.management.key_uses import KeyUses
@@ -54,6 +55,8 @@ class ManagementEndpoint:
     key_uses: KeyUses
     idempotency: idempotency.Idempotency
     begin_entry: BeginEntry = begin_entry
+    fair_share: FairShare = field(default_factory=lambda: FairShare(at_once=16))
+    """Who may work now, by API key: apart from what identity providers send, so that neither keeps the other out."""
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
@@ -69,16 +72,21 @@ class ManagementEndpoint:
     async def _answered(self, web: WebRequest, entry: LogEntry) -> WebResponse:
         require_readable(web)
         path = web.path.removeprefix(PREFIX)
-        base_url = self.services.public_base_url or web.origin
         if (web.method, path) == ("GET", "openapi.json"):
             entry.operation = "get_openapi"
-            return _json_answer(200, openapi_document(OPERATIONS, base_url))
+            return _json_answer(200, openapi_document(OPERATIONS, self.services.public_base_url or web.origin))
         operation, parameters = find_operation(web.method, path)
         entry.operation = operation.id
         key = await self._authenticated(web.headers.get("authorization", ""))
         entry.facts["key_id"] = key.id
         become(Actor("api_key", key.id, key.name))
         _require_scope(key, operation.scope)
+        async with self.fair_share.turn(key.id, entry):
+            return await self._worked(web, entry, key, operation, parameters)
+
+    async def _worked(
+        self, web: WebRequest, entry: LogEntry, key: ApiKey, operation: Operation, parameters: Mapping[str, str]
+    ) -> WebResponse:
         organization = await self._organization(key, parameters.get("organization_id"))
         directory = await self._directory(key, parameters.get("directory_id"), operation)
         entry.facts["organization_id"] = _organization_id(organization, directory)
@@ -90,7 +98,7 @@ class ManagementEndpoint:
             path=parameters,
             query=_read_query(web, operation),
             body=await _body_of(web, operation),
-            base_url=base_url,
+            base_url=self.services.public_base_url or web.origin,
             found_organization=organization,
             found_directory=directory,
         )

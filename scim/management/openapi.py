@@ -16,7 +16,7 @@ from scim.management.operation import Operation
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEMS = {
-    400: "The body cannot be read, or the answer is too large.",
+    400: "The request cannot be read, or the answer is too large.",
     401: "The API key is missing or not valid.",
     403: "The API key does not permit this.",
     404: "What the path names does not exist, or is not the key's to see.",
@@ -26,6 +26,7 @@ _PROBLEMS = {
     413: "The body is too large.",
     415: "The body is no JSON.",
     422: "Values are not accepted.",
+    429: "The API key sends more at once than is answered at once; see Retry-After.",
     500: "A failure of the service.",
     503: "Out of service for the moment; see Retry-After.",
 }
@@ -37,7 +38,7 @@ _IDEMPOTENCY_KEY = {
     "nothing twice and is answered as before; 409 while it is under way, 422 with another request.",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
 }
-_ALWAYS = (401, 403, 404, 405, 422, 500, 503)
+_ALWAYS = (400, 401, 403, 404, 405, 422, 429, 500, 503)
 
 
 @lru_cache(maxsize=8)
@@ -127,7 +128,7 @@ def _responses(operation: Operation, references: _References) -> Mapping[str, An
 def _problems(operation: Operation) -> list[int]:
     statuses = {*_ALWAYS, *operation.problems}
     if operation.body:
-        statuses |= {400, 413, 415}
+        statuses |= {413, 415}
     if "{directory_id}" in operation.path and not operation.of_deleted:
         statuses.add(409)
     if operation.method == "POST":

@@ -34,6 +34,7 @@ from scim.directories.errors import (
 )
 from scim.events.feed import CursorExpiredError
 from scim.events.organization_feed import MAX_DIRECTORIES, TooManyDirectoriesError
+from scim.fair_share import NoTurnError
 from scim.json_body import BodyProblem, UnreadableBodyError
 from scim.readable_request import UnreadableRequestError
 from scim.resources.errors import (
@@ -217,11 +218,17 @@ def _too_many_directories(_: Exception) -> Problem:
     return Problem(409, "too-many-directories", detail)
 
 
+def _no_turn(error: NoTurnError) -> Problem:
+    detail = "This API key sends more requests at once than are answered at once. Repeat it after Retry-After seconds."
+    return Problem(429, "too-many-requests", detail, headers={"Retry-After": str(error.retry_after)})
+
+
 _DELETED_MEANWHILE = (
     "What an earlier attempt of this request made was deleted since, and its id is not given again. "
     "Send the request with a new Idempotency-Key."
 )
 _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], Problem]] = {
+    NoTurnError: _no_turn,
     UnreadableRequestError: lambda error: Problem(400, "unreadable-request", str(error)),
     UnreadableBodyError: _unreadable,
     InvalidValueError: _invalid_value,

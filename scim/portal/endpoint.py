@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scim import last_place
 from scim.directories.actor import become
 from scim.events.directory_reading import DirectoryReading
+from scim.fair_share import FairShare
 from scim.portal.problems import PortalProblem, failure, no_session, not_found, problem_of, two_sessions
 from scim.portal.rendering import page, problem_page
 from scim.portal.routing import PREFIX, find_page
@@ -34,6 +35,8 @@ class PortalEndpoint:
     services: Services
     public_base_url: str = ""
     begin_entry: BeginEntry = begin_entry
+    fair_share: FairShare = field(default_factory=lambda: FairShare(at_once=16))
+    """Who may work now, by organization: apart from the other surfaces, so that pages open whatever they do."""
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: a page whatever happens, never an exception."""
@@ -64,17 +67,18 @@ class PortalEndpoint:
         from_mail = visit.key is None and found.method == "GET" and "again" not in visit.web.query
         if from_mail and not visit.is_refresh:
             return page(visit, "again.html")
-        visit = await self._admitted(visit, entry)
+        visit = await self._recognised(visit, entry)
+        async with self.fair_share.turn(visit.organization_id, entry):
+            return await self._worked(await self._admitted(visit, entry))
+
+    async def _worked(self, visit: Visit) -> WebResponse:
         try:
-            return await found.answer(visit)
+            return await visit.page.answer(visit)
         except Exception as error:  # noqa: BLE001 - the page of a problem leads back into the directory it is about
             return problem_page(visit, _problem(error))
 
-    async def _admitted(self, visit: Visit, entry: LogEntry) -> Visit:
-        """Return the visit with its session, and its directory with its health.
-
-        One storage request, with a directory two, and one for the health.
-        """
+    async def _recognised(self, visit: Visit, entry: LogEntry) -> Visit:
+        """Return the visit with its session. One storage request."""
         session = await self.services.access.recognise(visit.key, is_use=not visit.is_refresh)
         if session is None or visit.key is None:
             raise no_session(visit.page.method)
@@ -82,7 +86,10 @@ class PortalEndpoint:
         become(session.actor)
         if visit.page.method == "POST":
             require_form_token(visit.form, visit.key)
-        visit = replace(visit, found_session=session)
+        return replace(visit, found_session=session)
+
+    async def _admitted(self, visit: Visit, entry: LogEntry) -> Visit:
+        """Return the visit with its directory and the health of that. One storage request each."""
         reading = await self._reading(visit)
         if reading is None:
             return visit

@@ -25,6 +25,7 @@ from scim.directories.errors import (
 )
 from scim.events.feed import CursorExpiredError
 from scim.events.organization_feed import TooManyDirectoriesError
+from scim.fair_share import NoTurnError
 from scim.json_body import UnreadableBodyError
 from scim.readable_request import UnreadableRequestError
 from scim.resources.errors import (
@@ -209,12 +210,22 @@ def _too_much(_: Exception) -> PortalProblem:
     )
 
 
+def _no_turn(error: NoTurnError) -> PortalProblem:
+    return PortalProblem(
+        429,
+        "Too many pages are asked for at once",
+        "Nothing was changed. Load the page again in a few seconds.",
+        {"Retry-After": str(error.retry_after)},
+    )
+
+
 def unreadable(sentence: str) -> PortalProblem:
     """Return the problem of a request or a form that is no text."""
     return PortalProblem(400, "This could not be read", f"{sentence} Nothing was changed. Go back and try again.")
 
 
 _TRANSLATIONS: Mapping[type[Exception], Callable[[Any], PortalProblem]] = {
+    NoTurnError: _no_turn,
     UnreadableRequestError: lambda error: unreadable(str(error)),
     InvalidValueError: _invalid,
     OrganizationNotFoundError: lambda _: no_session(),

@@ -21,6 +21,7 @@ from scim.directories.bearer_token import (
     matches,
 )
 from scim.directories.directory import Directory
+from scim.directories.guesses import Guesses
 from scim.directories.interfaces import DirectoryReader, SecretStore
 from scim.provisioning.directory_cache import DirectoryCache
 from scim.provisioning.token_digests import TokenDigests
@@ -85,11 +86,12 @@ class Authenticator:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         monotonic: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
+        guesses: Guesses | None = None,
         used: Used = lambda _directory_id, _version: None,
     ) -> None:
         self._now = now
         self._used = used
-        self._directories = DirectoryCache(directories, monotonic=monotonic)
+        self._directories = DirectoryCache(directories, monotonic=monotonic, guesses=guesses)
         self._digests = TokenDigests(secret_store, monotonic=monotonic, uniform=uniform)
 
     async def authenticate(self, directory_id: str, authorization: str | None) -> Admission:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scim2_models import NotFoundException, SCIMException
 
@@ -12,6 +12,7 @@ from scim import last_place
 from scim.directories.actor import Actor, become
 from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory
+from scim.fair_share import FairShare
 from scim.provisioning.answers import error_answer
 from scim.provisioning.authentication import Authenticates, AuthenticationFailedException
 from scim.provisioning.discovery import answer_service_provider_config
@@ -41,6 +42,8 @@ class ProvisioningEndpoint:
     begin_entry: BeginEntry = begin_entry
     observers: Sequence[Observer] = ()
     """Are told of every outcome once the answer is made."""
+    fair_share: FairShare = field(default_factory=FairShare)
+    """Who may work now, by directory; requests that are not authenticated have no place in it."""
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
@@ -83,6 +86,12 @@ class ProvisioningEndpoint:
         directory = admission.directory
         become(Actor("provider", directory.id, directory.name))
         entry.facts |= {"directory_id": directory.id, **_token_facts(admission.token)}
+        async with self.fair_share.turn(directory.id, entry):
+            return await self._worked(web, exchange, directory, base_url, segments)
+
+    async def _worked(
+        self, web: WebRequest, exchange: _Exchange, directory: Directory, base_url: str, segments: Sequence[str]
+    ) -> WebResponse:
         exchange.request = request = ScimRequest(
             web=web,
             directory=directory,
@@ -92,7 +101,7 @@ class ProvisioningEndpoint:
             segments=canonical_segments(segments),
         )
         chosen = route(request)
-        entry.operation, entry.facts["resource_type"] = chosen.operation, chosen.resource_type
+        exchange.entry.operation, exchange.entry.facts["resource_type"] = chosen.operation, chosen.resource_type
         return await chosen.answer(request)
 
 

@@ -22,6 +22,7 @@ from scim.directories.errors import (
     InvalidValueError,
     SecretStoreError,
 )
+from scim.fair_share import NoTurnError
 from scim.readable_request import UnreadableRequestError
 from scim.resources.errors import (
     LimitExceededError,
@@ -43,6 +44,20 @@ class ServiceUnavailableException(SCIMException):
 
     def __init__(self, *, detail: str | None = None, retry_after: int = 5) -> None:
         super().__init__(detail=detail)
+        self.retry_after = retry_after
+
+
+class TooManyRequestsException(SCIMException):
+    """A directory asks more at once than its share; the answer carries Retry-After (RFC 6585 §4)."""
+
+    status = 429
+    _default_detail = (
+        "This directory sends more requests at once than are answered at once. "
+        "Repeat the request after the seconds in Retry-After."
+    )
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
         self.retry_after = retry_after
 
 
@@ -91,6 +106,7 @@ def shown(text: str) -> str:
 
 
 _TRANSLATIONS: dict[type[Exception], Callable[[Any], SCIMException]] = {
+    NoTurnError: lambda error: TooManyRequestsException(error.retry_after),
     UnreadableRequestError: lambda error: InvalidValueException(detail=str(error)),
     ResourceMissingError: lambda error: NotFoundException(detail=_missing(error.resource_id)),
     ValueTakenError: lambda error: UniquenessException(detail=_taken(error.attribute)),

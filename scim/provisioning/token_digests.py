@@ -11,7 +11,7 @@ from scim.directories.errors import SecretDisabledError, SecretNotFoundError, Se
 from scim.directories.interfaces import SecretStore
 from scim.provisioning.bounded_cache import BoundedCache
 from scim.provisioning.errors import ServiceUnavailableException
-from scim.provisioning.single_flight import SingleFlight
+from scim.single_flight import SingleFlight
 
 DIGEST_SECONDS = 12 * 3600.0
 """A version's value never changes, so its digest is kept for long; a fifth more or less, so that reads spread."""

@@ -170,7 +170,7 @@ def test_an_instance_works_on_more_than_the_one_request_that_python_gets_by_defa
         "instanceMemoryMB": 2048,
         "maximumInstanceCount": 100,
         "alwaysReady": [],
-        "triggers": {"http": {"perInstanceConcurrency": 16}},
+        "triggers": {"http": {"perInstanceConcurrency": 100}},
     }
     assert development.app.properties["functionAppConfig"]["siteUpdateStrategy"] == {"type": "Recreate"}
 

@@ -1,0 +1,158 @@
+"""Who may work now: so many requests at once in a process, and so few of one party that the others have their turn.
+
+The parties take turns, and the requests of each come in the order in which they arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from scim.request_log import LogEntry
+from scim.resources.storage_scope import current_storage_scope
+
+AT_ONCE: Final = 32
+OF_ONE: Final = 8
+"""Four parties at full speed fill a process, and a fifth still has its turn within the time of one request."""
+LONGEST_WAIT: Final = 10.0
+"""How many seconds a request waits for its turn, before the 20 s of its storage calls begin."""
+MOST_WAITING: Final = 128
+"""How many requests may wait; the host hands over 100. With one more, the newest of whom most wait for gives way."""
+RETRY_AFTER: Final = 5
+
+
+class NoTurnError(Exception):
+    """A request did not come to its turn; ``retry_after`` says in how many seconds to repeat it."""
+
+    def __init__(self) -> None:
+        super().__init__("too many requests at once")
+        self.retry_after = RETRY_AFTER
+
+
+class FairShare:
+    """Lets so many requests work at once, and so many of one party; further ones wait in line."""
+
+    def __init__(
+        self,
+        at_once: int = AT_ONCE,
+        of_one: int = OF_ONE,
+        *,
+        longest_wait: float = LONGEST_WAIT,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._at_once = at_once
+        self._of_one = of_one
+        self._longest_wait = longest_wait
+        self._most_waiting = most_waiting
+        self._working: dict[str, int] = {}
+        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        """Who waits, by party; the party whose turn is next comes first. No line is empty."""
+
+    @property
+    def working(self) -> int:
+        """How many requests work now."""
+        return sum(self._working.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait now."""
+        return sum(len(line) for line in self._lines.values())
+
+    @asynccontextmanager
+    async def turn(self, party: str, entry: LogEntry | None = None) -> AsyncIterator[None]:
+        """Wait for a turn, and have it for the length of the block; the wait is none of the time for storage.
+
+        :param entry: Is told how long that took.
+        :raises NoTurnError: When it does not come within ten seconds, or too many wait.
+        """
+        begun = time.perf_counter()
+        try:
+            await self._enter(party)
+        finally:
+            waited = time.perf_counter() - begun
+            if entry is not None:
+                entry.waited = waited
+        current_storage_scope().deadline += waited
+        try:
+            yield
+        finally:
+            self._leave(party)
+
+    async def _enter(self, party: str) -> None:
+        if party not in self._lines and self._has_place_for(party):
+            self._take_place(party)
+            return
+        self._make_room_for(party)
+        loop = asyncio.get_running_loop()
+        place: asyncio.Future[None] = loop.create_future()
+        self._lines.setdefault(party, deque()).append(place)
+        patience = loop.call_later(self._longest_wait, _refuse, place)
+        try:
+            await place
+        except BaseException:
+            self._give_up(party, place)
+            raise
+        finally:
+            patience.cancel()
+
+    def _give_up(self, party: str, place: asyncio.Future[None]) -> None:
+        """Leave the line; a place that was given in the very moment is given to the next one."""
+        if place.cancelled() or place.exception() is not None:
+            self._step_out(party, place)
+        else:
+            self._leave(party)
+
+    def _make_room_for(self, party: str) -> None:
+        if self.waiting < self._most_waiting:
+            return
+        longest = max(self._lines, key=lambda each: len(self._lines[each]))
+        if len(self._lines.get(party, ())) >= len(self._lines[longest]):
+            raise NoTurnError
+        newest = self._lines[longest][-1]
+        self._step_out(longest, newest)
+        _refuse(newest)
+
+    def _step_out(self, party: str, place: asyncio.Future[None]) -> None:
+        line = self._lines.get(party)
+        if line is None or place not in line:
+            return
+        line.remove(place)
+        if not line:
+            del self._lines[party]
+
+    def _leave(self, party: str) -> None:
+        self._working[party] -= 1
+        if not self._working[party]:
+            del self._working[party]
+        while (following := self._next_party()) is not None:
+            self._call(following)
+
+    def _call(self, party: str) -> None:
+        line = self._lines[party]
+        place = line.popleft()
+        if line:
+            self._lines.move_to_end(party)
+        else:
+            del self._lines[party]
+        if not place.done():
+            self._take_place(party)
+            place.set_result(None)
+
+    def _next_party(self) -> str | None:
+        """Return whose turn it is: at most as many are passed over as have all the places that one may have."""
+        return next((party for party in self._lines if self._has_place_for(party)), None)
+
+    def _has_place_for(self, party: str) -> bool:
+        return self.working < self._at_once and self._working.get(party, 0) < self._of_one
+
+    def _take_place(self, party: str) -> None:
+        self._working[party] = self._working.get(party, 0) + 1
+
+
+def _refuse(place: asyncio.Future[None]) -> None:
+    if not place.done():
+        place.set_exception(NoTurnError())
