@@ -23,8 +23,8 @@ from scim.adapters.tables.derived_rows import (
     members_in,
     read_state,
 )
-from scim.adapters.tables.outbox import read_events
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.readable_events import GAP, events_in
 from scim.adapters.tables.table import Row, TransactionRefusedError, Write, delete, insert, replace
 from scim.events.rendering import document_before
 from scim.events.resource_events import RESOURCE_EVENT_TYPES
@@ -88,7 +88,7 @@ async def _count_anew(partition: Partition, recounted: Callable[[], object]) -> 
 async def _derive_rows(partition: Partition, state: DerivedState, rows: Sequence[Row]) -> int:
     """Derive the events of feed rows in as many transactions as they take; the rows begin behind the mark."""
     part, derived = _Part(dict(state.coverage)), 0
-    for number, index, event in _events(state, rows):
+    for number, index, event in _events(partition, state, rows):
         if event is not None:
             if part.writes > _MAX_WRITES:
                 state = await part.commit(partition, state)
@@ -100,16 +100,19 @@ async def _derive_rows(partition: Partition, state: DerivedState, rows: Sequence
     return derived
 
 
-def _events(state: DerivedState, rows: Sequence[Row]) -> Iterator[tuple[int, int, dict[str, Any] | None]]:
+def _events(
+    partition: Partition, state: DerivedState, rows: Sequence[Row]
+) -> Iterator[tuple[int, int, dict[str, Any] | None]]:
     """Yield the events behind the mark with their number and index; None at the end of each row, which may have none.
 
-    The index is that of the event, from 1; at the end of a row it is 0: all of it is derived.
+    The index is that of the event, from 1; at the end of a row it is 0: all of it is derived. Of what cannot be read
+    nothing is derived: the check counts anew.
     """
     for row in rows:
         number = int(keys.last_id(row.key))
         skipped = state.index if number == state.number + 1 else 0
-        for index, event in enumerate(read_events(row), 1):
-            if index > skipped:
+        for index, event in enumerate(events_in(row, partition.organization_id, partition.directory_id), 1):
+            if index > skipped and event["type"] != GAP:
                 yield number, index, event
         yield number, 0, None
 

@@ -10,8 +10,8 @@ from typing import Any
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_index import DirectoryIndex
 from scim.adapters.tables.generation import require_generation
-from scim.adapters.tables.outbox import read_events
 from scim.adapters.tables.partition import Partition
+from scim.adapters.tables.readable_events import GAP, events_in
 from scim.adapters.tables.relay import relay_to_end
 from scim.adapters.tables.service_time import touched
 from scim.adapters.tables.table import Row, TransactionRefusedError, delete
@@ -42,7 +42,8 @@ async def read_feed(partition: Partition, after: FeedCursor, limit: int) -> Feed
                 raise CursorExpiredError
             events = []  # What came before was deleted while it was read: what is kept begins here.
         expected = number + 1
-        events += _events_behind(after, index.generation, number, read_events(row))
+        told = events_in(row, partition.organization_id, partition.directory_id)
+        events += _events_behind(after, index.generation, number, told)
         if len(events) > limit:
             break
     if expected == wanted:
@@ -103,8 +104,8 @@ async def read_window(partition: Partition, before: FeedCursor, rows: int) -> Fe
         (FeedCursor(number, index), event)
         for row in kept
         for number in (int(keys.last_id(row.key)),)
-        for index, event in enumerate(read_events(row), 1)
-        if (number, index) < (before.number, before.index)
+        for index, event in enumerate(events_in(row, partition.organization_id, partition.directory_id), 1)
+        if event["type"] != GAP and (number, index) < (before.number, before.index)
     ]
     # Where no row is left, all older ones were deleted after the retention.
     is_whole = bool(kept) and kept[0].key == keys.feed(first)

@@ -9,16 +9,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.directory_races import commit_any_state, outages, read_rows
-from scim.adapters.tables.document_rows import joined_text
 from scim.adapters.tables.feed import RETENTION_DAYS
 from scim.adapters.tables.generation import GENERATION, renewed_generation, require_generation
+from scim.adapters.tables.readable_events import event_in
 from scim.adapters.tables.removal import delete_rows
 from scim.adapters.tables.service_time import touched
 from scim.adapters.tables.table import (
@@ -72,7 +71,7 @@ class TableOrganizationFeed:
             if not rows and after.number:
                 await self._require_end(organization_id, after)
         kept = _one_feed(rows, after)
-        events = [(_place(row), json.loads(joined_text(row.values))) for row in kept[:limit]]
+        events = [(_place(row), event_in(row, organization_id)) for row in kept[:limit]]
         unchanged = replace(after, generation=after.generation or ("" if after.number else NO_FEED_YET))
         return FeedPage(events, len(kept) > limit, events[-1][0] if events else unchanged)
 

@@ -113,11 +113,21 @@ def read_events(row: Row) -> list[dict[str, Any]]:
 
 
 def read_tally(values: Mapping[str, Value]) -> Tally:
-    """Return what an outbox row changes in the counts and in the page map."""
+    """Return what an outbox row changes in the counts and in the page map.
+
+    A number that cannot be read counts for nothing, so that it blocks no relay: the check finds and mends the counts.
+    """
     return Tally(
-        users=int(str(values.get("users", 0))),
-        active=int(str(values.get("active", 0))),
-        groups=int(str(values.get("groups", 0))),
+        users=_count(values, "users"),
+        active=_count(values, "active"),
+        groups=_count(values, "groups"),
         created=str(values.get("created", "")),
         deleted=str(values.get("deleted", "")),
     )
+
+
+def _count(values: Mapping[str, Value], name: str) -> int:
+    try:
+        return int(str(values.get(name, 0)))
+    except ValueError:
+        return 0

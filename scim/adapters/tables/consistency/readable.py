@@ -10,6 +10,7 @@ from typing import Any, Final
 from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.document_rows import joined_text
+from scim.adapters.tables.readable_events import is_event
 from scim.adapters.tables.settled import is_settled
 from scim.adapters.tables.table import Row, Value
 from scim.resources.identifiers import ResourceName
@@ -61,7 +62,7 @@ def is_readable_index_row(row: Row) -> bool:
 def has_readable_events(row: Row) -> bool:
     """Tell whether an outbox or feed row holds a list of events and its time."""
     events = _json(joined_text(row.values))
-    listed = isinstance(events, list) and all(isinstance(event, dict) and "type" in event for event in events)
+    listed = isinstance(events, list) and all(map(is_event, events))
     return listed and parse_datetime(str(row.values.get("time", ""))) is not None
 
 
@@ -81,5 +82,5 @@ def _are_numbers(values: Mapping[str, Value], columns: tuple[str, ...] | list[st
 def _json(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
