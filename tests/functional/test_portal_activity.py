@@ -229,10 +229,41 @@ async def test_the_file_has_what_the_page_shows_and_no_cell_is_a_formula(
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "-", "@"))]
 
 
-def test_a_cell_that_begins_like_a_formula_gets_a_quotation_mark() -> None:
-    rows = [["=1", "+1", "-1", "@a", "\t=1", "a=1", ""]]
+HARMLESS = {
+    "=1": "'=1",
+    "+1": "'+1",
+    "-1": "'-1",
+    "@a": "'@a",
+    "\t=1": "'\t=1",
+    "\rx": "'\rx",
+    " =1": "' =1",
+    "\u00a0 @a": "'\u00a0 @a",
+    '"=1': "'\"=1",
+    "\uff1d1": "'\uff1d1",
+    "\uff0b1": "'\uff0b1",
+    "\uff0d1": "'\uff0d1",
+    "\uff20a": "'\uff20a",
+    "a,=1": "a,'=1",
+    "a;=1;+2": "a;'=1;'+2",
+    "a| \uff1d1": "a|' \uff1d1",
+    "a\n=1": "a\n'=1",
+    'a";"=1': 'a";\'"=1',
+    "a=1": "a=1",
+    "a, b - c": "a, b - c",
+    "anna-maria@example.com": "anna-maria@example.com",
+    "": "",
+}
 
-    assert csv_text(["A"], rows) == "\ufeffA\r\n'=1,'+1,'-1,'@a,'\t=1,a=1,\r\n"
+
+@pytest.mark.parametrize(("cell", "written"), HARMLESS.items(), ids=map(ascii, HARMLESS))
+def test_what_could_begin_a_formula_has_an_apostrophe_before_it(cell: str, written: str) -> None:
+    (_, row) = csv.reader(io.StringIO(csv_text(["A"], [[cell]]), newline=""))
+
+    assert row == [written]
+
+
+def test_every_cell_is_in_quotes() -> None:
+    assert csv_text(["A", "B"], [["a", ""]]) == '\ufeff"A","B"\r\n"a",""\r\n'
 
 
 def entry(minutes: int, title: str) -> ActivityEntry:
