@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -42,6 +43,8 @@ from scim.resources.worker_thread import LARGE_BODY, run_apart
 from scim.web import WebRequest, WebResponse, encoded
 
 MAX_BODY_BYTES = 512 * 1024
+_BASE_URL = "https://base-url.invalid"
+"""Stands for the address of the service in the document that is kept."""
 _log = logging.getLogger("scim.management")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -74,7 +77,7 @@ class ManagementEndpoint:
         path = web.path.removeprefix(PREFIX)
         if (web.method, path) == ("GET", "openapi.json"):
             entry.operation = "get_openapi"
-            return _json_answer(200, openapi_document(OPERATIONS, self.services.public_base_url or web.origin))
+            return _document(self.services.public_base_url or web.origin)
         operation, parameters = find_operation(web.method, path)
         entry.operation = operation.id
         key = await self._authenticated(web.headers.get("authorization", ""))
@@ -189,8 +192,15 @@ def _answer(operation: Operation, answer: BaseModel | None) -> WebResponse:
     return WebResponse(operation.status, encoded(text), content_type="application/json")
 
 
-def _json_answer(status: int, value: Mapping[str, object]) -> WebResponse:
-    return WebResponse(status, json.dumps(value).encode(), content_type="application/json")
+def _document(base_url: str) -> WebResponse:
+    """Return the OpenAPI document as callers reach it: anybody may ask for it, so it is made once."""
+    text = _document_text().replace(_BASE_URL, json.dumps(base_url)[1:-1])
+    return WebResponse(200, encoded(text), content_type="application/json")
+
+
+@cache
+def _document_text() -> str:
+    return json.dumps(openapi_document(OPERATIONS, _BASE_URL))
 
 
 def _problem(error: Exception) -> Problem:

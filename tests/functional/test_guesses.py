@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 
+import pytest
+
 from scim.directories.api_key import new_key
 from scim.directories.portal_access import SessionKey
+from scim.web import WebRequest
 from tests.api import ApiClient
 from tests.portal import Browser
+from tests.service import ORIGIN
 
 
 def guessed(browser: Browser, number: int) -> str:
@@ -62,3 +67,19 @@ async def test_an_unknown_session_is_looked_for_once_in_five_seconds(browser: Br
 
     assert {(await other.get("/?again=1")).status for _ in range(50)} == {401}
     assert browser.meter() - before == 1
+
+
+async def test_the_openapi_document_is_made_once_whoever_asks_for_it(
+    api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = await api.get("openapi.json")
+
+    def fail(*_: object) -> None:
+        raise LookupError("made again")
+
+    monkeypatch.setattr("scim.management.endpoint.openapi_document", fail)
+    web = WebRequest("GET", "/api/v1/openapi.json", origin='https://other.example/"\\')
+    again = await api.application.management.answer(web)
+
+    assert answer.json["servers"] == [{"url": ORIGIN}]
+    assert json.loads(again.body) == {**answer.json, "servers": [{"url": web.origin}]}
