@@ -40,6 +40,9 @@ async def check(application: Application, directory_id: str, progress: Progress,
     mended = None
     if repair:
         done = await repair_directory(partition, progress)
+        current = await _partition(application, directory_id)
+        if current.attributes.revision != partition.attributes.revision:  # it may have gone by mappings of before
+            done = await repair_directory(current, progress)
         found, rows, mended = done.left, done.rows, sorted([*mended_ways, *done.mended])
     else:
         examined = await examine(partition, progress)

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from scim.adapters.tables import mapping_changes
+from scim.adapters.tables import keys, mapping_changes
 from scim.adapters.tables.consistency.check import check_directory
+from scim.adapters.tables.consistency.repairs import repair_directory
 from scim.adapters.tables.feed import read_feed
+from scim.adapters.tables.table import delete, insert, merge
 from scim.composed_stores import DIRECTORIES_TABLE, RESOURCES_TABLE
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.errors import DirectoryStoreUnavailableError
@@ -389,3 +391,45 @@ async def test_what_no_lookup_row_can_be_made_of_is_not_matching(
     answer = await api.put(f"directories/{scim.directory.id}/attribute-mappings", body)
 
     assert (answer.status, answer.json["errors"][0]["field"]) == (422, field)
+
+
+@pytest.mark.parametrize("left", ["nothing", "another value"])
+async def test_the_check_finds_and_mends_what_a_stale_process_wrote_by_other_mappings(
+    clock: Clock, api: ApiClient, scim: ScimClient, left: str
+) -> None:
+    user_id = (await scim.new_user("anna", **{EXTENSION_URN: {"tag": "red"}}))["id"]
+    await put(api, scim, MATCHING)
+    clock.settle()
+    await run(scim)
+    client = await fresh(scim)
+    partition = client.partition
+    user = await partition.read(keys.document(user_id))
+    assert user is not None
+    own = keys.matching(str(user.values.get("matching", "")).split(), user_id)
+    other = "0" * 40 + "|" + "1" * 40
+    stale = "" if left == "nothing" else other
+    writes = [
+        *(delete(key) for key in own),
+        *(insert(key, {"id": user_id}) for key in keys.matching([other], user_id) if stale),
+    ]
+    await partition.commit([merge(user.key, {"matching": stale}), *writes])
+
+    before = await check_directory(partition)
+    done = await repair_directory(partition)
+
+    assert [violation.kind for violation in before] == ["wrong_matching"]
+    assert ([violation.kind for violation in done.mended], done.left) == (["wrong_matching"], [])
+    assert await check_directory(partition) == []
+    mended = await partition.read(keys.document(user_id))
+    assert mended is not None
+    assert str(mended.values["matching"]) == str(user.values.get("matching", ""))
+
+
+async def test_the_check_waits_for_a_change_of_matching_mappings(
+    clock: Clock, api: ApiClient, scim: ScimClient
+) -> None:
+    await scim.new_user("anna", **{EXTENSION_URN: {"tag": "red"}})
+    await put(api, scim, MATCHING)
+    client = await fresh(scim)
+
+    assert await check_directory(client.partition) == []

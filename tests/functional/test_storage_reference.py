@@ -53,6 +53,7 @@ async def test_every_row_of_the_directories_is_described(scim: ScimClient) -> No
     await scim.application.directories.update_directory(scim.directory.id, mappings=())
     await scim.application.token_watcher.watch()
     await scim.application.service_time()
+    await scim.application.background.places.write("sweep", {})
     spare = await scim.application.directories.create_organization("Northwind")
     await scim.application.directories.delete_organization(spare)
     table = scim.application.account.table(DIRECTORIES_TABLE)

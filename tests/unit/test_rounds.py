@@ -122,11 +122,19 @@ async def test_a_lane_of_hanging_names_keeps_no_other_lane_waiting() -> None:
 async def test_a_place_that_cannot_be_read_or_written_ends_no_round(caplog: pytest.LogCaptureFixture) -> None:
     table, work = MemoryTable(before=lambda _: StorageUnavailableError("busy")), Work(failing=names(3)[:1])
 
-    result = await go(table, work, 3)
+    result = await go(table, work, 5)
 
-    assert (result.tried, result.failed, sorted(work.done)) == (3, 1, names(3)[1:])
+    assert (result.tried, result.failed, sorted(work.done)) == (5, 1, names(5)[1:])
     assert "is not known" in caplog.text
     assert "is not kept" in caplog.text
+
+
+async def test_where_no_name_waits_for_another_no_place_is_kept() -> None:
+    table, work = MemoryTable(), Work()
+
+    result = await go(table, work, QUICK.at_once)
+
+    assert (result.tried, table.requests) == (QUICK.at_once, [])
 
 
 async def test_what_a_name_asks_of_storage_has_its_deadline() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.directory import Directory
+from scim.directories.mapping_job import matching_paths
 from scim.resources.comparison_key import comparison_hash
 from scim.resources.directory_schemas import directory_schemas
 from scim.resources.document_values import Document, ResolvedAttribute
@@ -28,6 +29,11 @@ class MappedAttributes:
     def of(cls, directory: Directory) -> MappedAttributes:
         """Return the mappings of a directory."""
         return cls(directory.attribute_mappings, directory.mapping_revision, directory.matching_ready)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there are matching mappings, and every user has the lookup rows of them all, and of no others."""
+        return bool(self.ready) and matching_paths(self.mappings) == frozenset(self.ready)
 
     @property
     def searchable(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.document_rows import joined_text
+from scim.adapters.tables.mapped_attributes import MappedAttributes, matching_values
 from scim.adapters.tables.readable_events import is_event
 from scim.adapters.tables.settled import is_settled
 from scim.adapters.tables.table import Row, Value
@@ -44,6 +45,13 @@ def lookups_of(name: ResourceName, row: Row, body: dict[str, Any]) -> tuple[str,
     resource_id = keys.last_id(row.key)
     found_by = str(row.values.get("matching", "")).split()
     return (*keys.lookups(name, resource_id, body), *keys.matching(found_by, resource_id))
+
+
+def has_matching_of(attributes: MappedAttributes, row: Row, body: dict[str, Any]) -> bool:
+    """Tell whether a user's row says that it is found by what the mappings say; yes while a change is on its way."""
+    if not attributes.is_settled or not row.key.startswith("u|"):
+        return True
+    return set(str(row.values.get("matching", "")).split()) == set(matching_values(attributes, body))
 
 
 def is_readable_index_row(row: Row) -> bool:

@@ -8,12 +8,14 @@ from typing import Any
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.finding import LOOKS, Finding, steady_rows, touch
-from scim.adapters.tables.consistency.readable import lookups_of, readable_document
+from scim.adapters.tables.consistency.readable import has_matching_of, lookups_of, readable_document
 from scim.adapters.tables.consistency.row_kind import kind_of
 from scim.adapters.tables.consistency.violation import Violation
+from scim.adapters.tables.mapped_attributes import matching_values
 from scim.adapters.tables.partition import Partition
 from scim.adapters.tables.summary_columns import has_summary_of
 from scim.adapters.tables.table import Row, delete, insert, merge, replace
+from scim.adapters.tables.users import moved_lookups
 from scim.directories.row_format import LIST_COLUMNS_SINCE
 from scim.resources.identifiers import ResourceName, resource_name_of
 from scim.resources.profile import is_active
@@ -49,6 +51,8 @@ async def inspect_resource(partition: Partition, document_key: str) -> list[Find
         if body is None:
             return [Finding(Violation("unreadable_document", document_key, "The document cannot be read."))]
         resource = _Resource(row, body, rows)
+        if not has_matching_of(partition.attributes, row, body):
+            return [await _wrong_matching(partition, resource)]
         lookup_findings = [finding async for finding in _lookups(partition, resource)]
         summaries = _wrong_summary(resource) if partition.row_format >= LIST_COLUMNS_SINCE else ()
         return [*_missing_rows(resource), *_wrong_active(resource), *summaries, *lookup_findings]
@@ -96,6 +100,20 @@ def _wrong_summary(resource: _Resource) -> Iterator[Finding]:
     if not has_summary_of(name, row, resource.body):
         violation = Violation("wrong_summary", row.key, "The row's texts for lists differ from its document.")
         yield Finding(violation, [merge(row.key, {**summary_texts(name, resource.body)}, row.etag)])
+
+
+async def _wrong_matching(partition: Partition, resource: _Resource) -> Finding:
+    """Return that a user is not found by what the mappings say. Its other rows are looked at when this is mended."""
+    wanted, stored = matching_values(partition.attributes, resource.body), str(resource.row.values.get("matching", ""))
+    removed, added = moved_lookups(keys.matching(stored.split(), resource.id), keys.matching(wanted, resource.id))
+    present = await partition.read_many([*removed, *added])
+    writes = [
+        merge(resource.row.key, {"matching": " ".join(wanted)}, resource.row.etag),
+        *(insert(key, {"id": resource.id}) for key in added if key not in present),
+        *(delete(key, present[key].etag) for key in removed if key in present),
+    ]
+    sentence = f"{resource.id} is not found by the values that the directory's mappings match."
+    return Finding(Violation("wrong_matching", resource.row.key, sentence), writes)
 
 
 async def _lookups(partition: Partition, resource: _Resource) -> AsyncIterator[Finding]:

@@ -14,6 +14,7 @@ Kind = Literal[
     "orphaned_anchor",
     "wrong_active",
     "wrong_summary",
+    "wrong_matching",
     "missing_lookup",
     "foreign_lookup",
     "duplicate_value",

@@ -10,6 +10,7 @@ from scim.adapters.tables import keys
 from scim.adapters.tables.consistency.counts import Counting, Progress
 from scim.adapters.tables.consistency.ledger import Ledger
 from scim.adapters.tables.consistency.readable import (
+    has_matching_of,
     has_readable_events,
     is_late,
     is_readable_index_row,
@@ -126,7 +127,12 @@ class DirectoryWalk:
             self._ledger.state(keys.group_version(resource_id))
         column = row.values.get("active") is True
         active = is_active(body) if name == "User" and body else column
-        if body is None or active is not column or not self._has_summary(name, row, body):
+        if (
+            body is None
+            or active is not column
+            or not self._has_summary(name, row, body)
+            or not has_matching_of(self._partition.attributes, row, body)
+        ):
             self._suspect(row)
         for key in lookups_of(name, row, body) if body else ():
             self._ledger.state(f"{key}={resource_id}")
