@@ -14,6 +14,7 @@ from scim.adapters.tables.told_events import ORGANIZATION
 from scim.composed_stores import DIRECTORIES_TABLE
 from scim.composition import Application
 from scim.directories.directory import is_directory_id
+from scim.directories.row_format import READABLE_FORMATS
 from scim.maintenance.copy_file import CopiedRow, CopyFileError, copied_rows
 from scim.settings import FURTHER_ACCOUNTS
 
@@ -48,7 +49,8 @@ def leads_to(copied: CopiedRow, partitions: Collection[str]) -> bool:
 async def plan_of(application: Application, path: Path, only: frozenset[str], *, deleted: bool) -> Plan:
     """Return the plan of a restore.
 
-    :raises CopyFileError: When an account of the copy is not named, or a named partition cannot come back.
+    :raises CopyFileError: When an account of the copy is not named, a named partition cannot come back, or a newer
+        version wrote it.
     """
     by_account: Counter[str] = Counter()
     partitions: set[str] = set()
@@ -57,6 +59,7 @@ async def plan_of(application: Application, path: Path, only: frozenset[str], *,
         by_account[copied.place.account] += 1
         partitions.add(copied.place.partition)
         if copied.place.table == DIRECTORIES_TABLE and copied.row.key == DIRECTORY:
+            _require_readable(path, copied)
             organizations[copied.place.partition] = str(copied.row.values.get("organization", ""))
     for account in by_account:
         if account not in application.accounts:
@@ -66,6 +69,15 @@ async def plan_of(application: Application, path: Path, only: frozenset[str], *,
     for directory_id in sorted(filter(is_directory_id, only)):
         await _require_way(application, directory_id, organizations, only, deleted=deleted)
     return Plan(by_account.total(), only, organizations)
+
+
+def _require_readable(path: Path, copied: CopiedRow) -> None:
+    found = copied.row.values.get("format", 0)
+    if found not in READABLE_FORMATS:
+        raise CopyFileError(
+            f"{path}: the rows of {copied.place.partition} are of format {found!r}, and this version of the service "
+            f"reads formats up to {READABLE_FORMATS[-1]}: restore with the version that wrote them"
+        )
 
 
 async def _require_way(

@@ -25,7 +25,6 @@ from scim.adapters.tables.table import (
     Table,
     Value,
     Write,
-    delete,
     insert,
     replace,
 )
@@ -109,14 +108,15 @@ class _Restoring:
             return
         status = str(copied.row.values.get("status", "active"))
         present = await table.read(directory_id, DIRECTORY)
-        if present is not None and is_deleted(present):
-            await table.commit(directory_id, [delete(DIRECTORY, present.etag)])
-            present = None
-        if present is None:
+        is_missing = present is None or is_deleted(present)
+        if is_missing:
             held: dict[str, Value] = {} if is_deleted(copied.row) else {"status": "disabled", HELD: True}
-            await table.commit(directory_id, [insert(DIRECTORY, {**copied.row.values, **held})])
+            values = {**copied.row.values, **held}
+            await table.commit(
+                directory_id, [replace(DIRECTORY, values, present.etag) if present else insert(DIRECTORY, values)]
+            )
             self.restored[DIRECTORIES_TABLE] += 1
-        if not is_deleted(copied.row) and (present is None or present.values.get(HELD) is True):
+        if not is_deleted(copied.row) and (present is None or is_missing or present.values.get(HELD) is True):
             self._statuses[directory_id] = status
 
     async def _open(self, directory_id: str, status: str) -> None:

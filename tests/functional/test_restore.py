@@ -19,9 +19,11 @@ from scim.adapters.tables.derivation import derive
 from scim.adapters.tables.derived_rows import read_state
 from scim.adapters.tables.feed import read_feed
 from scim.adapters.tables.relay import relay
-from scim.adapters.tables.table import Row, delete, insert, replace
+from scim.adapters.tables.table import Row, delete, insert, merge, replace
 from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
 from scim.composition import Application
+from scim.directories.interfaces import DirectoryPage
+from scim.directories.row_format import WRITTEN_FORMAT
 from scim.events.feed import CursorExpiredError, FeedCursor
 from scim.maintenance.commands import check
 from scim.maintenance.copies import backup
@@ -358,6 +360,19 @@ async def test_a_directory_that_was_deleted_on_purpose_comes_back_only_when_that
 
     await put_back(scim.application, lost, one, deleted=True)
     assert (await scim.get("/Users")).json["totalResults"] == 2
+
+
+async def test_a_copy_that_a_newer_version_wrote_is_refused_before_anything_is_written(
+    scim: ScimClient, other: Service, tmp_path: Path
+) -> None:
+    table = scim.application.account.table(DIRECTORIES_TABLE)
+    await table.commit(scim.directory.id, [merge("directory", {"format": WRITTEN_FORMAT + 1})])
+    path = await copy(scim.application, tmp_path / "newer.jsonl.gz")
+
+    with pytest.raises(CopyFileError, match=f"format {WRITTEN_FORMAT + 1}.*up to {WRITTEN_FORMAT}"):
+        await put_back(other.application, path)
+
+    assert await other.application.directories.list_directories() == DirectoryPage([], None)
 
 
 async def test_a_name_that_the_copy_does_not_have_is_refused(scim: ScimClient, lost: Path) -> None:
