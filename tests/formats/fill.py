@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scim.composition import Application
+from scim.directories.actor import Actor, acting
 from scim.directories.attribute_mapping import AttributeMapping
 from scim.directories.row_format import WRITTEN_FORMAT
 from scim.settings import Settings, StorageSettings
@@ -42,8 +43,9 @@ async def filled() -> dict[str, Any]:
     )
     client = ScimClient(application, new.directory, new.token, account.requests)
     named = await _resources(client)
-    key = await application.api_keys.create("backend", ("write",))
-    link = await application.portal_access.create_link(organization.id)
+    key = await application.api_keys.create("backend", ("read", "write"))
+    await application.api_keys.create("reader", ("read",), organization_id=organization.id)
+    link = await application.portal_access.create_link(organization.id, label="for Ada", max_uses=2)
     await application.portal_access.redeem(link.code)
     return {
         "format": WRITTEN_FORMAT,
@@ -103,4 +105,6 @@ def _secrets(store: MemorySecretStore) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(asyncio.run(filled()), indent=1, ensure_ascii=False) + "\n")
+    with acting(Actor("operator", "tests", None)):
+        rows = asyncio.run(filled())
+    sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
