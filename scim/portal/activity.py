@@ -43,7 +43,9 @@ class ActivityQuery:
     @property
     def end(self) -> datetime | None:
         """The time from which on nothing is wanted."""
-        return datetime.combine(self.until, time(), UTC) + timedelta(days=1) if self.until else None
+        if self.until is None or self.until == date.max:  # nothing is behind the last day that there is
+            return None
+        return datetime.combine(self.until, time(), UTC) + timedelta(days=1)
 
     @property
     def filters(self) -> dict[str, str]:

@@ -170,6 +170,7 @@ async def test_problems_only_one_user_only_and_days_are_filters(
     assert await every_line(browser, page, since=today, until=late) == everything
     assert await every_line(browser, page, since=tomorrow) == []
     assert await every_line(browser, page, until=yesterday) == []
+    assert await every_line(browser, page, since="0001-01-01", until="9999-12-31") == everything
     for nonsense in ({"after": "x~y"}, {"after": "1.1~l|x"}, {"resource": "../x"}, {"since": "never"}):
         assert await every_line(browser, page, **nonsense) == everything
     empty = await browser.get(f"{page}?until={yesterday}")
