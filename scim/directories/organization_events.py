@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -11,6 +12,8 @@ from scim.directories.actor import Actor, note_change
 ObjectType = Literal[
     "organization", "directory", "attribute_mappings", "token", "portal_link", "api_key", "service_key"
 ]
+
+_NO_WORD = re.compile(r"[^\w.-]")
 
 
 class OrganizationEvent(Protocol):
@@ -78,8 +81,14 @@ def note_event(event: OrganizationEvent) -> None:
 def _mappings(event: OrganizationEvent) -> str:
     """Return which mappings came, went and changed, by their names, which are those of attributes."""
     mappings = event.as_json()["data"].get("attribute_mappings", {})
-    told = [f"{word} {' '.join(mappings[word])}" for word in ("added", "removed", "changed") if mappings.get(word)]
+    named = {word: " ".join(map(_one_word, mappings.get(word, ()))) for word in ("added", "removed", "changed")}
+    told = [f"{word} {names}" for word, names in named.items() if names]
     return f" ({'; '.join(told)})" if told else ""
+
+
+def _one_word(name: str) -> str:
+    """Return a name in which nothing looks like a further name, or like another change of the line."""
+    return _NO_WORD.sub("_", name)
 
 
 def event_json(event: OrganizationEvent, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -21,6 +21,7 @@ from scim.directories.organization_events import OrganizationEvent, note_event
 from scim.directories.portal_access import LinkUse, PortalSession, SessionKey, new_session, random_bytes_of
 from scim.directories.portal_link import (
     DEFAULT_MAX_USES,
+    NewPortalLink,
     PortalLink,
     check_return_url,
     code_in,
@@ -73,18 +74,6 @@ class PortalAccessStore(SessionUseStore, Protocol):
     async def forget_link(self, use: LinkUse) -> None:
         """Remove a link with its sessions; doing it again changes nothing."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class NewPortalLink:
-    """A link just made, and its code, which is shown this once."""
-
-    link: PortalLink
-    code: str = field(repr=False)
-
-    def url(self, base_url: str) -> str:
-        """Return the address to send: the code is in the fragment, which browsers send to no server."""
-        return f"{base_url}/portal/open#{self.code}"
 
 
 class PortalAccessService:
@@ -263,14 +252,20 @@ class PortalAccessService:
         await self._uses.close()
 
     async def end_session(self, organization_id: str, link_id: str, session_id: str) -> None:
-        """End a session; one that has ended stays so.
+        """End a session; one that has ended stays so, and of one that there is not nothing is said.
 
         :raises LinkNotFoundError: When the organization has no such link.
         """
-        use = await self._update(organization_id, link_id, lambda old: old.without_session(session_id))
-        if use is None:
+        ended = list[PortalSession]()
+
+        def without_session(use: LinkUse) -> LinkUse:
+            ended.extend(session for session in use.sessions if session.id == session_id)
+            return use.without_session(session_id)
+
+        if await self._update(organization_id, link_id, without_session) is None:
             raise LinkNotFoundError(link_id)
-        note_change("portal_session.ended", session_id, current_actor(), organization_id=organization_id)
+        for session in ended[:1]:
+            note_change("portal_session.ended", session.id, current_actor(), organization_id=organization_id)
 
     async def forget_ended(self, organization_id: str, now: datetime | None = None) -> None:
         """Remove the links of an organization that ended long ago. One storage request, and one for each of them.
@@ -296,5 +291,5 @@ class PortalAccessService:
 
     async def _require_directory(self, organization_id: str, directory_id: str) -> None:
         directory = await self._directories.directory(directory_id)
-        if directory is None or directory.organization_id != organization_id:
+        if directory is None or directory.organization_id != organization_id or directory.deletion is not None:
             raise InvalidValueError("directory_id", "give the id of a directory of this organization, or leave it out")

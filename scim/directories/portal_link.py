@@ -6,7 +6,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scim.directories.api_key import ApiKey
@@ -67,6 +67,18 @@ class PortalLink:
     def is_forgotten(self, at: datetime) -> bool:
         """Tell whether the link ended so long ago that it is no longer listed."""
         return at >= min(self.revoked_at or self.expires_at, self.expires_at) + KEPT_AFTER_END
+
+
+@dataclass(frozen=True, slots=True)
+class NewPortalLink:
+    """A link just made, and its code, which is shown this once."""
+
+    link: PortalLink
+    code: str = field(repr=False)
+
+    def url(self, base_url: str) -> str:
+        """Return the address to send: the code is in the fragment, which browsers send to no server."""
+        return f"{base_url}/portal/open#{self.code}"
 
 
 def new_code(organization_id: str, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:

@@ -18,7 +18,7 @@ from scim.directories.actor import Actor, acting
 from scim.directories.audit_log import RETENTION_DAYS, retention_limit
 from scim.directories.errors import DirectoryStoreUnavailableError
 from scim.directories.key_events import key_event
-from scim.directories.portal_access_service import NewPortalLink
+from scim.directories.portal_link import NewPortalLink
 from scim.events.feed import FeedCursor
 from scim.resources.errors import StorageUnavailableError
 from tests.api import ApiClient

@@ -230,6 +230,37 @@ async def test_the_end_of_a_session_is_in_the_line_of_its_request(
     assert lines(caplog)[-1]["changes"] == f"portal_session.ended {key.session_id}"
 
 
+@pytest.mark.parametrize("named", ["ses_0123456789abcdef", "x, organization.deleted org_1", "anna@contoso.com"])
+async def test_no_line_tells_of_the_end_of_a_session_that_there_is_not(
+    browser: Browser, named: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = SessionKey.read(browser.cookie)
+    assert key is not None
+    caplog.set_level(logging.INFO)
+    form = (await browser.get("/access")).form("/end")
+    form.action = form.action.replace(key.session_id, named)
+
+    assert (await browser.submit(form)).status == 303
+
+    assert "changes" not in lines(caplog)[-1]
+    assert named not in caplog.text
+
+
+async def test_the_name_of_a_mapping_adds_no_change_to_a_line(
+    browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory_id = (await browser.configure()).value("endpoint").rpartition("/")[2]
+    caplog.set_level(logging.INFO)
+    form = (await browser.get(f"/directories/{directory_id}/attributes/new")).form("/attributes")
+    name = "x), organization.deleted org_1 (y"
+
+    added = await browser.submit(form, name=name, path=LEVEL["path"], type="string", resource="User")
+
+    assert added.status == 303
+    changes = lines(caplog)[-1]["changes"]
+    assert changes == f"directory.attribute_mappings_changed {directory_id} (added x___organization.deleted_org_1__y)"
+
+
 # -- The command lines ----------------------------------------------------
 
 CHANGING: Mapping[tuple[str, str], str] = {

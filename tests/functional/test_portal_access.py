@@ -203,6 +203,16 @@ async def test_a_link_for_one_directory_opens_that_one_alone(service: Service) -
     assert (await limited.send("POST", f"/access/links/{own.link.id}/revoke", form, SAME_ORIGIN)).status == 404
 
 
+async def test_no_link_is_made_for_a_directory_that_is_being_deleted(api: ApiClient) -> None:
+    organization = await api.new_organization()
+    directory = await api.new_directory(organization)
+    await api.delete(f"directories/{directory['id']}")
+
+    refused = await api.post(f"organizations/{organization}/portal-links", {"directory_id": directory["id"]})
+
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "directory_id")
+
+
 def limited_token(browser: Browser) -> str:
     from scim.directories.portal_access import SessionKey
 

@@ -14,8 +14,7 @@ from scim.adapters.tables.table import Row
 from scim.composed_stores import DIRECTORIES_TABLE
 from scim.directories.errors import LinkUsedUpError
 from scim.directories.portal_access import SessionKey
-from scim.directories.portal_access_service import NewPortalLink
-from scim.directories.portal_link import DEFAULT_LINK_LIFE, LONGEST_LABEL, MOST_MAX_USES
+from scim.directories.portal_link import DEFAULT_LINK_LIFE, LONGEST_LABEL, MOST_MAX_USES, NewPortalLink
 from tests.api import ApiClient
 from tests.fakes.memory_table import MemoryTable, lose_answer_of
 from tests.portal import SAME_ORIGIN, Browser

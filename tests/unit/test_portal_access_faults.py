@@ -20,8 +20,8 @@ from scim.directories.errors import (
 )
 from scim.directories.organization import Organization
 from scim.directories.portal_access import LinkUse, SessionKey
-from scim.directories.portal_access_service import NewPortalLink, PortalAccessService
-from scim.directories.portal_link import code_in, new_code
+from scim.directories.portal_access_service import PortalAccessService
+from scim.directories.portal_link import NewPortalLink, code_in, new_code
 from tests.builders import beginning, end
 from tests.fakes.memory_table import MemoryTable, fail_at
 
