@@ -50,6 +50,7 @@ class ApiKeyStore(Protocol):
     async def renew(self, key: ApiKey) -> bool:
         """Give a key that is there another value; return whether there is such a key.
 
+        :raises IdUsedError: When it has been revoked.
         :raises KeyEndedError: When the key that makes it has ended by then.
         """
         ...
@@ -127,6 +128,7 @@ class ApiKeyService:
         :raises InvalidValueError: When a field is malformed, or the expiry is past.
         :raises BeyondKeyError: When it would be more than the key that makes it.
         :raises KeyEndedError: When the key that makes it was revoked or expired meanwhile.
+        :raises IdUsedError: When what an earlier attempt made was revoked since.
         :raises OrganizationNotFoundError: When the organization does not exist.
         """
         now = self._now()

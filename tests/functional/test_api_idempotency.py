@@ -268,6 +268,25 @@ async def test_what_was_made_and_deleted_since_is_not_made_again_under_its_id(wo
     assert (await api.post(path, body, idempotency_key="new")).status == 201
 
 
+async def test_a_key_that_was_revoked_since_is_not_answered_as_a_new_one(world: World) -> None:
+    api, body = world.api, {"name": "Warehouse", "scopes": ["read"]}
+    before = {each["id"] for each in await listed(api, "keys")}
+    world.clock.start()
+    before.add((await api.post("keys", body, idempotency_key="counted")).json["id"])
+    world.clock.start(world.clock.steps - 1)  # the claim's answer
+    with pytest.raises(DeathError):
+        await api.post("keys", body, idempotency_key=KEY)
+    (made,) = {each["id"] for each in await listed(api, "keys")} - before
+    await api.application.api_keys.revoke(made)
+    world.later(TAKEN_OVER_AFTER)
+
+    refused = await api.post("keys", body, idempotency_key=KEY)
+
+    assert (refused.status, refused.json["type"].rpartition(":")[2]) == (409, "deleted-meanwhile")
+    assert (await api.get(f"keys/{made}")).json["revoked_at"] is not None
+    assert (await api.post("keys", body, idempotency_key=KEY)).status == 201
+
+
 async def test_a_token_is_shown_again_within_ten_minutes_only_and_while_it_is_valid(world: World) -> None:
     api = world.api
     path, body = await scene(api, "create_directory")

@@ -50,13 +50,18 @@ class TableApiKeyStore:
         await self._make(key, [row, insert(_life(key.id), {}), *kept])
 
     async def renew(self, key: ApiKey) -> bool:
-        """Give a key that is there another value; return whether there is such a key."""
+        """Give a key that is there another value; return whether there is such a key.
+
+        :raises IdUsedError: When it has been revoked: another value would open nothing either.
+        """
         values: Mapping[str, Value] = {"digest": key.digest_hex, "last_four": key.last_four}
         async for _ in Attempts():
             with outages():
                 row = await self._table.read(PARTITION, _row_key(key.id))
             if row is None:
                 return False
+            if _key(row).revoked_at is not None:
+                raise IdUsedError(key.id)
             try:
                 return await self._make(key, [merge(row.key, values, row.etag)])
             except RowChangedError:
