@@ -273,5 +273,5 @@ def _all_rows(stored: StoredService) -> dict[tuple[str, str, str], Mapping[str, 
 
 
 def _without_uses(rows: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> dict[tuple[str, str, str], Any]:
-    """Return rows without the one that says when the API key was used last."""
-    return {place: values for place, values in rows.items() if place[1] != "keys"}
+    """Return rows without those that say when the API key was used last, and where the next sweep begins."""
+    return {place: values for place, values in rows.items() if place[1] not in ("keys", "service")}
