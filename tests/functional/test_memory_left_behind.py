@@ -118,7 +118,8 @@ async def test_a_thousand_hostile_requests_leave_next_to_nothing(client: ScimCli
     try:
         for number in range(REQUESTS):
             status = (await answer(as_received(client, FAMILIES[family](number)))).status
-            assert status < 500
+            # An id that nobody has is not looked for beyond the pace: 503, so that no provider takes it for a refusal.
+            assert status < 500 or (family == "unknown directories" and status == 503)
             table.requests.clear()
         left, _ = tracemalloc.get_traced_memory()
     finally:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from string import ascii_letters
 
 from hypothesis import example, given, settings
@@ -18,10 +19,16 @@ LITERALS = TEXTS.map(json.dumps) | TEXTS.map('"{}"'.format)
 
 
 def by_grammar(text: str) -> FilterNode | None:
+    """Return what the library reads, but for an escaped half of a surrogate pair, which ours refuses.
+
+    One that is not escaped does not come so far: such a query is refused as it is received.
+    """
     try:
-        return ScimFilter(text).ast
+        read = ScimFilter(text).ast
     except InvalidFilterException:
         return None
+    is_escaped = re.search(r"\\u[dD][89a-fA-F]", text) is not None
+    return None if is_escaped and re.search("[\ud800-\udfff]", str(getattr(read, "value", ""))) else read
 
 
 def as_we_do(text: str) -> FilterNode | None:
@@ -40,6 +47,7 @@ def as_we_do(text: str) -> FilterNode | None:
 )
 @example("userName", "eq", " ", " ", '"anna@example.com"')
 @example("userName", "eq", " ", " ", '""')
+@example("userName", "eq", " ", " ", '"\\ud800"')
 @example("userName", "eq", " ", " ", '"a" or userName eq "b"')
 @settings(deadline=None, max_examples=400)
 def test_a_matching_query_means_what_the_grammar_says(
