@@ -2,7 +2,7 @@
 
 A copy reads head and outbox before the feed, and the feed before what is derived from it. Put back as they are, the
 head would be behind the feed, changes would stand in both outbox and feed, and histories would hold what is derived
-again (docs/operations.md).
+again (docs/operations.md). Sessions of the portal do not come back: they may have been ended since.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Final
 
 from scim.adapters.tables import keys
 from scim.adapters.tables.generation import renewed_generation
+from scim.adapters.tables.portal_access import is_session_key
 from scim.adapters.tables.table import Int64, Row, Value
 from scim.composed_stores import DIRECTORIES_TABLE, RESOURCES_TABLE
+from scim.directories.organization import is_organization_id
 from scim.maintenance.copy_file import CopiedRow, Place
 
 CLAIMS = "idem|"
@@ -33,6 +35,8 @@ def returning_rows(place: Place, rows: Iterator[CopiedRow], relayed: Collection[
         return _ReturningDirectory(place, relayed).rows(rows)
     if place.table == DIRECTORIES_TABLE and place.partition.startswith(CLAIMS):
         return map(_unanswered, rows)
+    if place.table == DIRECTORIES_TABLE and is_organization_id(place.partition):
+        return (copied for copied in rows if not is_session_key(copied.row.key))  # it may have been ended since
     return rows
 
 

@@ -34,6 +34,7 @@ from scim.maintenance.results import RestoreResult
 from tests.api import ApiClient
 from tests.fakes.memory_account import MemoryAccount
 from tests.mirror import assert_events_tell_all
+from tests.portal import open_browser
 from tests.service import ScimClient, Service, add_members, remove_members, service_on
 
 Act = Callable[[], Awaitable[object]]
@@ -502,3 +503,21 @@ async def test_heads_are_never_taken_from_a_copy_with_their_generation(
     restored = _rows(back, RESOURCES_TABLE, scim.directory.id)[keys.HEAD]
     assert restored.values["generation"] != "0a0a0a0a"
     assert restored.values["number"] == 2
+
+
+async def test_a_session_that_was_ended_does_not_come_back_with_its_organization(
+    service: Service, tmp_path: Path
+) -> None:
+    revoked, left = [await open_browser(service, max_uses=2) for _ in range(2)]
+    cookie, organizations = left.cookie, [revoked.organization_id, left.organization_id]
+    copied = await copy(service.application, tmp_path / "rows.gz")
+    access = service.application.portal_access
+    (use,) = await access.link_uses(revoked.organization_id)
+    await access.revoke_link(revoked.organization_id, use.link.id)
+    await left.submit((await left.get("")).form("/close"))
+    left.cookie = cookie
+
+    await put_back(service.application, copied, *organizations)
+
+    assert [(await each.get("")).status for each in (revoked, left)] == [401, 401]
+    assert [await access.link_uses(each) for each in organizations] != [[], []]

@@ -181,15 +181,20 @@ def _session_key(session: PortalSession) -> str:
     return f"{_link_key(session.link_id)}|{session.id}"
 
 
+def is_session_key(key: str) -> bool:
+    """Tell whether a row of an organization's partition is that of a session."""
+    return key.startswith(PORTAL_FIRST) and key.count("|") > 1
+
+
 def _uses(organization_id: str, rows: Sequence[Row]) -> Iterator[LinkUse]:
     """Yield links with their sessions, whose rows follow theirs."""
     sessions: dict[str, list[PortalSession]] = defaultdict(list)
     for row in rows:
-        if row.key.count("|") > 1:
+        if is_session_key(row.key):
             session = _session(organization_id, row)
             sessions[session.link_id].append(session)
     for row in rows:
-        if row.key.count("|") == 1:
+        if not is_session_key(row.key):
             link = _link(organization_id, row)
             yield LinkUse(link, tuple(sorted(sessions[link.id], key=lambda each: (each.created, each.id))))
 
