@@ -199,12 +199,20 @@ class ServiceKeys:
         """Return the keys, of which the first is made unless there is one by now."""
         if (await self._load()).keys:
             return self._ring
-        listed = await self._secrets.list_versions(SERVICE_KEYS_SECRET)
-        ended = max((_number(version) for version in listed if not version.enabled), default=0)
-        ring = KeyRing.first(ended + 1, self._now(), self._random_bytes)
+        ring = KeyRing.first(await self._last_ended() + 1, self._now(), self._random_bytes)
         await self._store(ring)
         found = await self._load()
         return found if found.keys else ring  # a list of the vault may lag
+
+    async def _last_ended(self) -> int:
+        """Return the greatest number of a version that was disabled, or holds no keys any more; 0 where there is none.
+
+        One that another process made meanwhile counts not: the keys of both are of one number.
+        """
+        listed = await self._secrets.list_versions(SERVICE_KEYS_SECRET)
+        numbered = [version for version in listed if _number(version)]
+        ended = [each for each in numbered if not each.enabled or await self._value(each) is None]
+        return max(map(_number, ended), default=0)
 
     async def _store(self, ring: KeyRing) -> str:
         name, value, tags = SERVICE_KEYS_SECRET, ring.to_text(), {_NUMBER_TAG: str(ring.keys[-1].number)}

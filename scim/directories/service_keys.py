@@ -140,9 +140,12 @@ class KeyRing:
     def from_text(cls, text: str) -> KeyRing:
         """Return the keys of the value of the secret.
 
-        :raises ValueError, KeyError, TypeError: When it is none.
+        :raises ValueError, KeyError, TypeError: When it is none, or has none.
         """
-        return cls(tuple(map(ServiceKey.from_json, json.loads(text)["keys"])))
+        keys = tuple(map(ServiceKey.from_json, json.loads(text)["keys"]))
+        if not keys:
+            raise ValueError("no keys")
+        return cls(keys)
 
 
 def _followed(key: ServiceKey, signs_from: datetime) -> ServiceKey:

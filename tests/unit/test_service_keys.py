@@ -290,6 +290,23 @@ async def test_versions_that_an_operator_set_are_no_keys_and_no_failure(
     assert "secret text" not in caplog.text
 
 
+@pytest.mark.parametrize("value", ["typed by hand", '{"format": 1, "keys": []}'])
+async def test_a_version_that_holds_no_keys_any_more_is_followed_by_one_that_every_process_knows(
+    world: World, value: str
+) -> None:
+    await world.process().sign(PURPOSE, TEXT)
+    (version,) = world.enabled()
+    await world.secrets.disable(SERVICE_KEYS_SECRET, version.version)
+    await world.secrets.set(SERVICE_KEYS_SECRET, value, {"number": "7"})
+
+    signatures = [await world.process().sign(PURPOSE, TEXT) for _ in range(3)]
+
+    assert {signature.partition(".")[0] for signature in signatures} == {"8"}
+    assert await world.process().is_signature(PURPOSE, TEXT, signatures[0])
+    assert len(set(signatures)) == 1
+    assert len(world.enabled()) == 2
+
+
 async def test_no_value_is_shown(world: World) -> None:
     process = world.process()
     ring = await process.rotate()
