@@ -92,6 +92,15 @@ def require_same_origin(web: WebRequest, base_url: str) -> None:
         raise foreign_form()
 
 
+def is_embedded(web: WebRequest) -> bool:
+    """Tell whether a page of another site asks, by itself: for a picture, a frame or the like, not because of a click.
+
+    The cookie comes with what a site on a domain beside ours asks for, since the two are the same site.
+    """
+    of_others = web.headers.get("sec-fetch-site") in ("same-site", "cross-site")
+    return of_others and web.headers.get("sec-fetch-dest") != "document"
+
+
 def require_form_token(form: Mapping[str, str], key: SessionKey) -> None:
     """Refuse a form that was not made for this session.
 

@@ -17,6 +17,7 @@ from scim.directories.token_service import TokenService
 from scim.events.directory_reading import DirectoryReading
 from scim.portal.branding import Branding
 from scim.portal.proofs import ProofPurpose, Proofs
+from scim.portal.same_origin import is_embedded
 from scim.resources.derived import DerivedReader
 from scim.resources.interfaces import ResourceStore
 from scim.resources.provisioning_log import ProvisioningLogStore
@@ -80,8 +81,8 @@ class Visit:
 
     @property
     def is_refresh(self) -> bool:
-        """Whether the script asks by itself, so that nobody uses the session."""
-        return self.page.is_fragment or REFRESH_HEADER in self.web.headers
+        """Whether the script or another site's page asks by itself, so that nobody uses the session."""
+        return self.page.is_fragment or REFRESH_HEADER in self.web.headers or is_embedded(self.web)
 
     @property
     def session(self) -> PortalSession:

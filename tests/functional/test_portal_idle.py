@@ -127,6 +127,29 @@ async def test_what_the_script_asks_for_by_itself_does_not_count(browser: Browse
     assert (await browser.get("/session", x_refresh="1")).status == 401
 
 
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+async def test_pictures_and_frames_in_another_sites_page_keep_no_session_open(browser: Browser, site: str) -> None:
+    at(browser, 0)
+    await browser.get("")
+    at(browser, 29)
+    for kind in ("image", "iframe", "empty"):
+        assert (await browser.get("/session", sec_fetch_site=site, sec_fetch_dest=kind)).status == 200
+    await stored(browser)
+    at(browser, 30)
+
+    assert (await browser.get("/session")).status == 401
+
+
+async def test_a_click_in_another_sites_page_is_a_use(browser: Browser) -> None:
+    at(browser, 0)
+    await browser.get("")
+    at(browser, 29)
+    await browser.get("", sec_fetch_site="same-site", sec_fetch_dest="document")
+    at(browser, 58)
+
+    assert (await browser.get("")).status == 200
+
+
 async def test_the_script_is_told_how_long_the_session_is_and_may_stay(browser: Browser) -> None:
     at(browser, 0)
     await browser.get("")
