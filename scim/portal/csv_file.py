@@ -7,9 +7,12 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 
-_FORMULA = re.compile(r"(^|[,;|\t\r\n])((?:[^\S\t\r\n]|[\"'])*)([=+\-@\uFF1D\uFF0B\uFF0D\uFF20\t\r])")
-"""What begins a formula, in full width as well: at the start of a cell, or behind what a spreadsheet that was told
-another separator takes for the start of one; spaces and quotes before it do not hide it."""
+_SEPARATORS = r",;|\t\r\n\x0b\x0c\x85\u2028\u2029\uFF0C\uFF1B\uFF5C"
+_UNSEEN = r"\x00-\x08\x0e-\x1b\x7f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_SIGNS = r"=+\-@\uFF1D\uFF0B\uFF0D\uFF20\uFE66\uFE62\uFE63\uFE6B\t\r"
+_FORMULA = re.compile(f"(^|[{_SEPARATORS}])((?:[^\\S{_SEPARATORS}]|[{_UNSEEN}\"'])*)(?=[{_SIGNS}])")
+"""What begins a formula, in full width and small forms as well: at the start of a cell, or behind what a spreadsheet
+that was told another separator takes for the start of one; neither spaces, quotes nor what is not seen hide it."""
 
 
 def csv_text(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -23,4 +26,4 @@ def csv_text(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _harmless(cell: str) -> str:
     """Return a cell in which an apostrophe stands before whatever could begin a formula: what follows it is text."""
-    return _FORMULA.sub(r"\1'\2\3", cell)
+    return _FORMULA.sub(r"\1'\2", cell)
