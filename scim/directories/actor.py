@@ -120,11 +120,13 @@ def current_actor() -> Actor:
 def note_change(kind: str, object_id: str, actor: Actor, **about: str) -> None:
     """Say in the log that something was changed: in the line about the request, or in one of its own.
 
+    What another left untold, and this request tells, is no change of whom its line names.
+
     :param kind: The type of the event.
     :param about: Further ids, such as ``directory_id``.
     """
     now, text = _acting.get(), f"{kind} {object_id}"
-    if now is not None and now.has_line:
+    if now is not None and now.has_line and (now.actor is None or now.actor.facts() == actor.facts()):
         if text not in now.changes:
             now.changes.append(text)
         return

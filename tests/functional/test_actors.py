@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from scim.adapters.tables.feed import read_feed
 from scim.composition import Application
 from scim.directories.actor import Actor, acting, current_actor
 from scim.directories.deletion import QUIET
+from scim.directories.errors import DirectoryStoreUnavailableError
 from scim.events.feed import FeedCursor
 from scim.resources.schema import USER_URN
 from tests.api import ApiClient
@@ -80,6 +82,31 @@ async def test_a_change_by_an_api_key_names_the_key_in_its_event_and_its_line(
         f"directory.attribute_mappings_changed {one['id']} (added tag)"
     )
     assert "backend" not in caplog.text
+
+
+async def test_what_another_left_untold_is_in_no_line_that_names_somebody_else(
+    api: ApiClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await api.new_directory(await api.new_organization())
+    first = await key_id(api)
+    made = (await api.post("keys", {"name": "second", "scopes": ["write"]})).json
+    second = replace(api, key=made["key"])
+
+    async def fail(_event: object) -> None:
+        raise DirectoryStoreUnavailableError("the feed does not answer")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(api.application.directories._events, "tell", fail)
+        await api.patch(f"directories/{one['id']}", {"name": "Other"})
+    caplog.clear()
+    caplog.set_level(logging.INFO)
+
+    await second.patch(f"directories/{one['id']}", {"status": "disabled"})
+
+    (line,) = lines(caplog)
+    assert (line["actor_id"], line["changes"]) == (made["id"], f"directory.disabled {one['id']}")
+    (other,) = lines(caplog, "scim.changes")
+    assert (other["actor_id"], other["changes"]) == (first, f"directory.updated {one['id']}")
 
 
 async def test_a_request_that_changes_nothing_names_no_change(api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
