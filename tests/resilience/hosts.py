@@ -49,15 +49,25 @@ def started(
     :param like: The data of a host whose directory this one serves, too.
     :param settings: Of the process; it does no background work unless they say so.
     """
+    with program(host_arguments(storage, data, like), settings or {}) as process:
+        ready = json.loads(first_line(process))
+        yield Host(process, ready["tenant_url"], ready["token"], ready["directory_id"])
+
+
+def host_arguments(storage: str, data: Path, like: Path | None) -> list[str]:
+    """Return the arguments of a host, whose data is made ready."""
     data.mkdir(parents=True, exist_ok=True)
     for name in KEPT if like else ():
         shutil.copy((like or data) / name, data / name)
     arguments = ["host", "--host", "own", "--port", "0", "--json", "--log-level", "ERROR"]
-    with program([*arguments, "--storage", storage, "--data", str(data)], settings or {}) as process:
-        line = process.stdout.readline() if process.stdout else ""
-        assert line, f"the host ended with exit code {process.wait()}"
-        ready = json.loads(line)
-        yield Host(process, ready["tenant_url"], ready["token"], ready["directory_id"])
+    return [*arguments, "--storage", storage, "--data", str(data)]
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """Wait until a process is ready and return what it says of itself."""
+    line = process.stdout.readline() if process.stdout else ""
+    assert line, f"the process ended with exit code {process.wait()}"
+    return line
 
 
 @contextmanager
@@ -66,7 +76,8 @@ def program(arguments: Sequence[str], settings: Mapping[str, str]) -> Iterator[s
     disabled = {f"AzureWebJobs.{name}.Disabled": "true" for name in _BACKGROUND}
     command = [sys.executable, "-m", "tests.resilience.program", *arguments]
     environment = {**os.environ, **disabled, **settings}
-    with subprocess.Popen(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=PROJECT, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
         try:
             yield process
         finally:

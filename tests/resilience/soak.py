@@ -1,131 +1,94 @@
-"""Rounds of random writes under random faults, each in a directory of its own, compared with what must come of it."""
+"""Rounds of random writes in processes that are killed, under random faults, compared with what must come of them."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from scim.adapters.tables.client import StorageAccount
+import aiohttp
+
 from scim.adapters.tables.feed import read_feed
-from scim.adapters.tables.transport import Transport
-from scim.composition import Application
+from scim.adapters.tables.partition import Partition
 from scim.events.feed import FeedCursor
+from scim.local_host.azurite import start_azurite
 from scim.resources.errors import StorageUnavailableError
 from scim.resources.storage_scope import storage_scope
-from scim.settings import Settings, StorageSettings
-from tests.fakes.memory_account import RecordedRelayRequests
-from tests.fakes.memory_secrets import MemorySecretStore
-from tests.fakes.recorded_uses import RecordedUses
-from tests.faults import FaultyTransport
-from tests.resilience.change import in_background
-from tests.resilience.scene import OwnTables, no_pause
+from tests.resilience.hosts import Behind, behind
+from tests.resilience.soak_processes import Lives, LivesClient
 from tests.resilience.soak_worker import SoakWorker
 from tests.resilience.soundness import all_rows, assert_sound, events_of
-from tests.resilience.stock import Stock, unique
-from tests.resilience.weather import Weather
-from tests.service import ScimClient, Service
+from tests.resilience.stock import Stock
+from tests.resilience.weather import LATEST_SECONDS
 
 WORKERS = 6
 POOL = 45
-_SHARE = 0.03
+SKEWS = (300.0, -300.0)
+"""Seconds by which clocks of processes are ahead."""
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A service of its own on the tables of a round, and the weather between it and its storage."""
-
-    application: Application
-    transport: FaultyTransport
-    weather: Weather
-
-
 @dataclass(slots=True)
-class Machines:
-    """The machines of a round: what they share is the storage and the secret store."""
+class Reader:
+    """A consumer of the feed: what it has gathered."""
 
-    storage: str
-    connections: Transport
-    seed: str
-    suffix: str = field(default_factory=unique)
-    secrets: MemorySecretStore = field(default_factory=MemorySecretStore)
-    all: list[Machine] = field(default_factory=list)
+    partition: Partition
+    events: list[dict[str, Any]] = field(default_factory=list)
+    _after: FeedCursor = field(default_factory=FeedCursor)
 
-    def new(self) -> Machine:
-        """Add a machine."""
-        transport = FaultyTransport(self.connections)
-        account = StorageAccount.from_connection_string(self.storage, transport=transport, pause=no_pause)
-        application = Application(
-            Settings(StorageSettings("UseDevelopmentStorage=true"), Path("unused")),
-            account=OwnTables(account, self.suffix),
-            secret_store=self.secrets,
-            relay_requests=RecordedRelayRequests(),
-            token_uses=RecordedUses(),
-        )
-        machine = Machine(application, transport, Weather(Random(f"{self.seed}/faults/{len(self.all)}"), _SHARE))
-        self.all.append(machine)
-        return machine
+    async def follow(self, done: asyncio.Event) -> None:
+        """Read on until the writers are done."""
+        while not done.is_set():
+            with suppress(StorageUnavailableError):
+                await self.read_to_end()
+            await asyncio.sleep(0.1)
+
+    async def read_to_end(self) -> None:
+        """Read what is there by now."""
+        has_more = True
+        while has_more:
+            with storage_scope(20):
+                page = await read_feed(self.partition, self._after, 500)
+            self.events += [event for _, event in page.events]
+            self._after = page.events[-1][0] if page.events else self._after
+            has_more = page.has_more
 
 
 @dataclass(slots=True)
 class Round:
-    """One directory: workers that write, two relays, and a reader of the feed."""
+    """One storage and its processes: workers that write through all hosts, and a reader of the feed."""
 
-    machines: Machines
-    client: ScimClient
+    lives: Lives
+    rows: Behind
+    client: LivesClient
     workers: list[SoakWorker]
-    events: list[dict[str, Any]] = field(default_factory=list)
+    reader: Reader
 
     async def run(self, until: float) -> None:
         """Go on until a time, then assert that everything is as it must be."""
         done = asyncio.Event()
-        machines = [self.machines.new() for _ in range(3)]
-        for machine in self.machines.all[1:]:
-            machine.weather.begin(machine.transport)
         async with asyncio.TaskGroup() as group:
-            beside = [group.create_task(self._relay(machine, done)) for machine in machines[:2]]
-            beside.append(group.create_task(self._follow(machines[2], done)))
+            group.create_task(self.lives.kill(done))
+            group.create_task(self.reader.follow(done))
             await asyncio.gather(*(self._work(worker, until) for worker in self.workers))
             done.set()
-        for machine in self.machines.all:
-            await machine.weather.settle()
+        await self.lives.settle(LATEST_SECONDS)
         await self._compare()
 
     async def _work(self, worker: SoakWorker, until: float) -> None:
         while time.monotonic() < until:
             await worker.step()
 
-    async def _relay(self, machine: Machine, done: asyncio.Event) -> None:
-        while not done.is_set():
-            with storage_scope(20):
-                await in_background(partial(machine.application.background.relay_directory, self.client.directory.id))
-            await asyncio.sleep(machine.weather.random.uniform(0, 0.2))
-
-    async def _follow(self, machine: Machine, done: asyncio.Event) -> None:
-        """Read the feed to the end, again and again, until the workers are done and nothing is left."""
-        partition, after = machine.application.partition_of(self.client.directory), FeedCursor()
-        while True:
-            was_done = done.is_set()
-            with suppress(StorageUnavailableError), storage_scope(20):
-                page = await read_feed(partition, after, 500)
-                self.events += [event for _, event in page.events]
-                after = page.events[-1][0] if page.events else after
-                if was_done and not page.has_more:
-                    return
-            await asyncio.sleep(0.1)
-
     async def _compare(self) -> None:
-        held = await assert_sound(self.client.application, self.client.partition)
-        told = events_of(await all_rows(self.client.partition))
-        assert self.events == told[: len(self.events)]
+        held = await assert_sound(self.rows.application, self.rows.partition)
+        await self.reader.read_to_end()
+        assert self.reader.events == events_of(await all_rows(self.rows.partition))
         users = {each: known for worker in self.workers for each, known in worker.users.items()}
         groups = {each: known for worker in self.workers for each, known in worker.groups.items()}
         pool, team = set(self.workers[0].pool), self.workers[0].team
@@ -136,37 +99,46 @@ class Round:
         assert names == {each: known.name for each, known in groups.items()}
         memberships = {(each, member) for each, known in groups.items() for member in known.members}
         assert held.memberships == memberships | {(team, each) for worker in self.workers for each in worker.in_team}
-        listed = await self.client.get("/Users", {"count": "0"})
+        listed = await self.client.send("GET", "/Users", query={"count": "0"})
         assert listed.json["totalResults"] == len(held.users)
 
 
-async def open_round(storage: str, connections: Transport, seed: str) -> Round:
-    """Return a round in a fresh directory."""
-    machines = Machines(storage, connections, seed)
-    calm = machines.new()
-    await calm.application.prepare_storage()
-    client = await Service(calm.application, calm.transport.count).new_directory()
-    stock = Stock(calm.application.resources_of(client.directory), client.partition)
+@asynccontextmanager
+async def open_round(folder: Path, seed: str) -> AsyncIterator[Round]:
+    """Give a round on a storage of its own; none of its processes is left."""
+    azurite = start_azurite(location=None)
+    try:
+        with closing(Lives(azurite.connection_string, folder, seed, SKEWS)) as lives:
+            await lives.start()
+            rows = await behind(azurite.connection_string, lives.hosts[0].host())
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+                yield await _prepared(lives, rows, session)
+            await rows.application.close()
+    finally:
+        azurite.stop()
+
+
+async def _prepared(lives: Lives, rows: Behind, session: aiohttp.ClientSession) -> Round:
+    stock = Stock(rows.store, rows.partition)
     pool, team = await stock.users(POOL), await stock.group()
-    workers = []
-    for number in range(WORKERS):
-        machine = machines.new()
-        own = ScimClient(machine.application, client.directory, client.token, machine.transport.count)
-        workers.append(SoakWorker(own, Random(f"{seed}/writes/{number}"), pool, team))
-    return Round(machines, client, workers)
+    clients = [LivesClient(session, lives.hosts, Random(f"{lives.seed}/hosts/{number}")) for number in range(WORKERS)]
+    workers = [
+        SoakWorker(client, Random(f"{lives.seed}/writes/{number}"), pool, team) for number, client in enumerate(clients)
+    ]
+    return Round(lives, rows, clients[0], workers, Reader(rows.partition))
 
 
 @dataclass(slots=True)
 class Soak:
     """Rounds one after the other, and what they came to."""
 
-    storage: str
-    connections: Transport
+    folder: Path
     seed: str
     say: Say
     done: Counter[str] = field(default_factory=Counter)
     answers: Counter[int] = field(default_factory=Counter)
     faults: int = 0
+    kills: int = 0
     events: int = 0
 
     async def run(self, seconds: float, round_seconds: float) -> None:
@@ -174,17 +146,19 @@ class Soak:
         ends_at, number = time.monotonic() + seconds, 0
         while time.monotonic() < ends_at:
             number += 1
-            each = await open_round(self.storage, self.connections, f"{self.seed}/{number}")
-            await each.run(min(ends_at, time.monotonic() + round_seconds))
-            self._add(each)
+            async with open_round(self.folder / str(number), f"{self.seed}/{number}") as each:
+                await each.run(min(ends_at, time.monotonic() + round_seconds))
+                self._add(each)
             self.say(
                 f"round {number}: {sum(self.done.values())} writes, {self.answers[503]} answered 503, "
-                f"{self.faults} faults, {self.events} events; all as it must be"
+                f"{self.answers[0]} not answered, {self.kills} kills, {self.faults} faults, {self.events} events; "
+                "all as it must be"
             )
 
     def _add(self, each: Round) -> None:
         for worker in each.workers:
             self.done += worker.done
             self.answers += worker.answers
-        self.faults += sum(machine.weather.faults for machine in each.machines.all)
-        self.events += len(each.events)
+        self.faults += each.lives.faults
+        self.kills += each.lives.kills
+        self.events += len(each.reader.events)

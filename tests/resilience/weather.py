@@ -13,6 +13,8 @@ from tests.resilience.matrix import FAULTS, possible_faults
 LATE = "carried out late"
 """Storage does not answer, and carries the transaction out seconds later, when others have gone on."""
 _LATE_SECONDS = (3.0, 6.0)
+LATEST_SECONDS = _LATE_SECONDS[1]
+SHARE = 0.03
 _ALWAYS = 10**9
 _IN_A_ROW = (1, 1, 1, 1, 2, 4, 6)
 """Four outlast the repetitions of one call."""
@@ -27,21 +29,18 @@ class Weather:
     """Of the calls that begin a fault."""
     faults: int = 0
     """How many there were so far."""
+    is_calm: bool = False
+    """No call fails meanwhile."""
     _fault: str = ""
     _left: int = 0
-    _calm: bool = field(default=False)
     _late: list[asyncio.Task[None]] = field(default_factory=list)
 
     def begin(self, transport: FaultyTransport) -> None:
         """Let calls fail from now on."""
         transport.when(self._strikes, self._strike, times=_ALWAYS)
 
-    def end(self) -> None:
-        """Let no call fail any more."""
-        self._calm = True
-
     def _strikes(self, call: Call) -> bool:
-        if self._calm:
+        if self.is_calm:
             return False
         possible = [*possible_faults(call), *([LATE] if transactions(call) else [])]
         if not self._left and self.random.random() < self.share:
