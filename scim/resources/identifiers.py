@@ -25,6 +25,10 @@ def uuid7_hex(nanoseconds: int | None = None) -> str:
     return f"{(milliseconds & 0xFFFFFFFFFFFF) << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random:032x}"
 
 
+def _milliseconds(uuid7: str) -> int:
+    return int(uuid7[:12], 16)
+
+
 def new_resource_id(name: ResourceName) -> str:
     """Return a new id such as ``usr_0192…``; it tells the type, so a member's type and $ref need no read."""
     return _PREFIXES[name] + uuid7_hex()
@@ -49,10 +53,11 @@ class Operation:
 def begin_operation(after: str = "") -> Operation:
     """Return a new operation whose id is greater than ``after``, the version it replaces.
 
-    So the operations of one resource sort in the order of its changes, whatever the clocks of two machines say.
+    So the operations of one resource sort in the order of its changes, whatever the clocks of two machines say. No two
+    have the same id, also behind the same version: that of one change may be the version of several resources.
     """
     candidate = uuid7_hex()
     if candidate <= after:
-        candidate = f"{int(after, 16) + 1:032x}"
+        candidate = uuid7_hex((_milliseconds(after) + 1) * 1_000_000)
     now = datetime.now(UTC)
     return Operation(candidate, now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z")

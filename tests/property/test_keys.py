@@ -174,3 +174,15 @@ def test_only_ids_made_by_the_service_count_as_ids(text: str) -> None:
     assert resource_name_of(f"usr_{text}") is None or SAFE_KEY.fullmatch(text.lower())
     assert resource_name_of(new_resource_id("User")) == "User"
     assert resource_name_of(new_resource_id("Group")) == "Group"
+
+
+@PROFILE
+@given(milliseconds=st.integers(0, 2**47))
+def test_operations_behind_the_same_version_have_different_ids_whatever_clocks_say(milliseconds: int) -> None:
+    version = uuid7_hex(milliseconds * 1_000_000)
+
+    following = {begin_operation(after=version).id for _ in range(20)}
+
+    assert len(following) == 20
+    assert min(following) > version
+    assert {uuid.UUID(each).version for each in following} == {7}
