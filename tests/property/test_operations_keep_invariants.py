@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -27,6 +28,8 @@ from scim.resources.membership import Member, MembershipChange
 from scim.resources.stored_document import StoredDocument
 from tests.directories import FilledDirectory
 from tests.fakes.memory_table import MemoryTable, Request
+from tests.resilience.history import stored_contents, told_contents
+from tests.resilience.soundness import all_rows, events_of
 
 REFUSALS = (ValueTakenError, UnknownMembersError, LostRaceError, ResourceMissingError, StorageUnavailableError)
 
@@ -259,3 +262,36 @@ def test_a_repair_while_writes_go_on_breaks_nothing(first: list[Step], then: lis
         assert await check_directory(directory.partition) == []
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("first", range(0, 300, 50))
+def test_a_sweep_whose_clock_is_far_ahead_leaves_a_new_group_whole_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    monkeypatch.setitem(unfinished.PATIENCE, large_groups.STAGING, 0)
+
+    async def run(seed: int) -> bool:
+        table = BusyTable()
+        table.turns = turns = Random(seed)
+        directory = FilledDirectory(table)
+        users = [(await directory.user(name)).id for name in "abcdefgh"]
+        creating = asyncio.create_task(directory.group("team", *users))
+        for _ in range(turns.randrange(40)):
+            await asyncio.sleep(0)
+        await finish_operations(directory.partition)
+        with suppress(LostRaceError):
+            await creating
+        await finish_operations(directory.partition)
+        await relay(directory.partition)
+        await derive(directory.partition)
+        assert await check_directory(directory.partition) == []
+        rows = await all_rows(directory.partition)
+        held = stored_contents(rows)
+        assert held.memberships == {(group_id, user_id) for group_id in held.groups for user_id in users}
+        assert told_contents(events_of(rows)) == held
+        return bool(held.groups)
+
+    async def run_all() -> list[bool]:
+        return [await run(seed) for seed in range(first, first + 50)]
+
+    assert set(asyncio.run(run_all())) == {True, False}

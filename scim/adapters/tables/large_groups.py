@@ -107,9 +107,14 @@ def _raise_if_unknown(refused: TransactionRefusedError, staged: Sequence[Write])
 
 async def _state_of_mark(partition: Partition, group_id: str) -> str:
     mark = await partition.read(keys.unfinished(group_id), select=("kind",))
-    if mark is None:  # The sweep took it for one that a crash had left.
+    if mark is None or _is_given_up(mark):
         raise LostRaceError
     return mark.etag
+
+
+def _is_given_up(mark: Row) -> bool:
+    """Return whether the sweep took a group for one that a crash had left, and removes it."""
+    return mark.values["kind"] not in (STAGING, ANNOUNCING)
 
 
 async def _publish(partition: Partition, document: dict[str, Any], operation: Operation) -> StoredDocument:
@@ -120,7 +125,7 @@ async def _publish(partition: Partition, document: dict[str, Any], operation: Op
     group_id = str(document["id"])
     async for _ in Attempts():
         mark = await partition.read(keys.unfinished(group_id))
-        if mark is None:  # The sweep took it for one that a crash had left.
+        if mark is None or _is_given_up(mark):
             break
         staged, is_all = await _staged_members(partition, group_id, "")
         made_known = begin_operation(after=operation.id)

@@ -11,7 +11,7 @@ from scim.adapters.tables.deletions import CLEARING, LEAVING, delete_user, leave
 from scim.adapters.tables.large_groups import ANNOUNCING, STAGING, announce_members
 from scim.adapters.tables.memberships import membership_removal
 from scim.adapters.tables.partition import Partition
-from scim.adapters.tables.table import Row, RowMissingError, TransactionRefusedError, delete
+from scim.adapters.tables.table import Row, RowMissingError, TransactionRefusedError, delete, merge
 from scim.adapters.tables.users import read_user
 from scim.resources.attempts import Attempts
 from scim.resources.errors import LostRaceError, ResourceMissingError
@@ -68,8 +68,8 @@ async def _finish(partition: Partition, row: Row) -> None:
         await announce_members(partition, resource_id)
     elif kind == LEAVING:
         await _finish_leaving(partition, row)
-    elif await _clear(partition, resource_id):
-        await _forget(partition, row)
+    elif await _take(partition, row) and await _clear(partition, resource_id):
+        await _forget(partition, row.key, CLEARING)
 
 
 async def _finish_leaving(partition: Partition, row: Row) -> None:
@@ -79,14 +79,27 @@ async def _finish_leaving(partition: Partition, row: Row) -> None:
             await delete_user(partition, user)
         except (LostRaceError, ResourceMissingError):
             return  # Another request is at it; what it leaves is found by the next sweep.
-    await _forget(partition, row)
+    await _forget(partition, row.key, LEAVING)
 
 
-async def _forget(partition: Partition, finished: Row) -> None:
+async def _take(partition: Partition, row: Row) -> bool:
+    """Make sure that a hidden group never comes to be seen; return False when whoever makes it went on meanwhile.
+
+    Its age alone does not say that its maker is gone: clocks differ.
+    """
+    if row.values["kind"] == STAGING:
+        try:
+            await partition.commit([merge(row.key, {"kind": CLEARING}, row.etag)])
+        except TransactionRefusedError:
+            return False
+    return True
+
+
+async def _forget(partition: Partition, mark: str, kind: str) -> None:
     """Take the mark from what is finished; its state may have changed, since whoever relies on it touches it."""
     async for _ in Attempts():
-        row = await partition.read(finished.key)
-        if row is None or row.values["kind"] != finished.values["kind"]:
+        row = await partition.read(mark)
+        if row is None or row.values["kind"] != kind:
             return
         try:
             await partition.commit([delete(row.key, row.etag)])
