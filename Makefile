@@ -62,7 +62,7 @@ check: lint scripts types imports test ## Run every check and the suite
 resilience: install ## Fail storage at every call of every write, kill processes between transactions: every case
 	@$(BIN)/python -m pytest -m "" tests/resilience $(ARGS)
 
-soak: install ## Five minutes of random writes under random faults; SCIM_SOAK_SECONDS=60 for less
+soak: install ## Five minutes of random writes under kills, faults and wrong clocks; SCIM_SOAK_SECONDS=60 for less
 	@SCIM_SOAK_SECONDS=$${SCIM_SOAK_SECONDS:-300} $(BIN)/python -m pytest -m "" tests/resilience/test_soak.py $(ARGS)
 
 bench: install ## Measure the service beside scim2-server; ARGS=--quick for a minute, --users 100000 for size alone

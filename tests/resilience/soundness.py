@@ -21,7 +21,8 @@ async def assert_sound(application: Application, partition: Partition) -> Conten
     await sweep_later(application, partition)
     rows = await all_rows(partition)
     assert [row.key for row in rows if row.key.startswith(("e|", "e!t|")) and not is_settled(row)] == []
-    assert await check_directory(partition) == []
+    violations = await check_directory(partition)
+    assert violations == [], violations
     held, told = stored_contents(rows), told_contents(events_of(rows))
     assert told.users == held.users
     assert told.groups == held.groups
