@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from scim.request_log import LogEntry
@@ -49,43 +47,39 @@ class FairShare:
         self._longest_wait = longest_wait
         self._most_waiting = most_waiting
         self._working: dict[str, int] = {}
+        self._at_work = 0
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         """Who waits, by party; the party whose turn is next comes first. No line is empty."""
 
     @property
     def working(self) -> int:
         """How many requests work now."""
-        return sum(self._working.values())
+        return self._at_work
 
     @property
     def waiting(self) -> int:
         """How many requests wait now."""
         return sum(len(line) for line in self._lines.values())
 
-    @asynccontextmanager
-    async def turn(self, party: str, entry: LogEntry | None = None) -> AsyncIterator[None]:
-        """Wait for a turn, and have it for the length of the block; the wait is none of the time for storage.
+    def turn(self, party: str, entry: LogEntry | None = None) -> Turn:
+        """Return what waits for a turn, and has it for the length of an ``async with``.
 
-        :param entry: Is told how long that took.
+        :param entry: Is told how long it waited.
+        """
+        return Turn(self, party, entry)
+
+    def begin(self, party: str) -> bool:
+        """Take a place at once, and tell whether there was one."""
+        is_free = party not in self._lines and self._has_place_for(party)
+        if is_free:
+            self._take_place(party)
+        return is_free
+
+    async def wait(self, party: str) -> None:
+        """Wait in line for a place.
+
         :raises NoTurnError: When it does not come within ten seconds, or too many wait.
         """
-        begun = time.perf_counter()
-        try:
-            await self._enter(party)
-        finally:
-            waited = time.perf_counter() - begun
-            if entry is not None:
-                entry.waited = waited
-        current_storage_scope().deadline += waited
-        try:
-            yield
-        finally:
-            self._leave(party)
-
-    async def _enter(self, party: str) -> None:
-        if party not in self._lines and self._has_place_for(party):
-            self._take_place(party)
-            return
         self._make_room_for(party)
         loop = asyncio.get_running_loop()
         place: asyncio.Future[None] = loop.create_future()
@@ -104,7 +98,7 @@ class FairShare:
         if place.cancelled() or place.exception() is not None:
             self._step_out(party, place)
         else:
-            self._leave(party)
+            self.leave(party)
 
     def _make_room_for(self, party: str) -> None:
         if self.waiting < self._most_waiting:
@@ -124,11 +118,15 @@ class FairShare:
         if not line:
             del self._lines[party]
 
-    def _leave(self, party: str) -> None:
-        self._working[party] -= 1
-        if not self._working[party]:
+    def leave(self, party: str) -> None:
+        """Give a place back, to whoever is next."""
+        self._at_work -= 1
+        left = self._working[party] - 1
+        if left:
+            self._working[party] = left
+        else:
             del self._working[party]
-        while (following := self._next_party()) is not None:
+        while self._lines and (following := self._next_party()) is not None:
             self._call(following)
 
     def _call(self, party: str) -> None:
@@ -147,10 +145,37 @@ class FairShare:
         return next((party for party in self._lines if self._has_place_for(party)), None)
 
     def _has_place_for(self, party: str) -> bool:
-        return self.working < self._at_once and self._working.get(party, 0) < self._of_one
+        return self._at_work < self._at_once and self._working.get(party, 0) < self._of_one
 
     def _take_place(self, party: str) -> None:
+        self._at_work += 1
         self._working[party] = self._working.get(party, 0) + 1
+
+
+class Turn:
+    """A turn of one request; the wait for it is none of the time for storage."""
+
+    __slots__ = ("_entry", "_party", "_share")
+
+    def __init__(self, share: FairShare, party: str, entry: LogEntry | None) -> None:
+        self._share = share
+        self._party = party
+        self._entry = entry
+
+    async def __aenter__(self) -> None:
+        if self._share.begin(self._party):
+            return
+        begun = time.perf_counter()
+        try:
+            await self._share.wait(self._party)
+        finally:
+            waited = time.perf_counter() - begun
+            if self._entry is not None:
+                self._entry.waited = waited
+        current_storage_scope().deadline += waited
+
+    async def __aexit__(self, *_: object) -> None:
+        self._share.leave(self._party)
 
 
 def _refuse(place: asyncio.Future[None]) -> None:

@@ -31,7 +31,11 @@ async def answered(
     status = UNANSWERED
     with storage_scope() as scope, acting(has_line=tells_changes) as now:
         try:
-            response = await _made(respond, last_words)
+            try:
+                response = await respond()
+            except Exception:  # noqa: BLE001 - whatever was raised, the caller is answered
+                _log.exception("a request could not be answered")
+                response = last_words
             status = response.status
         finally:
             if tells_changes:
@@ -39,14 +43,6 @@ async def answered(
             _finish(entry, status, scope.requests)
     headers = {"Cache-Control": "no-store", **response.headers, "request-id": entry.correlation_id}
     return replace(response, headers=headers)
-
-
-async def _made(respond: Respond, last_words: WebResponse) -> WebResponse:
-    try:
-        return await respond()
-    except Exception:  # noqa: BLE001 - whatever was raised, the caller is answered
-        _log.exception("a request could not be answered")
-        return last_words
 
 
 def _finish(entry: LogEntry, status: int, storage_requests: int) -> None:

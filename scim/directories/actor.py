@@ -9,9 +9,8 @@ from __future__ import annotations
 import getpass
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -90,15 +89,27 @@ class Acting:
 _acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
 
-@contextmanager
-def acting(actor: Actor | None = None, *, has_line: bool = False) -> Iterator[Acting]:
+def acting(actor: Actor | None = None, *, has_line: bool = False) -> Block:
     """Let somebody be who makes the changes of the block; :func:`become` says later whom a surface has let in."""
-    now = Acting(actor, has_line)
-    token = _acting.set(now)
-    try:
-        yield now
-    finally:
-        _acting.reset(token)
+    return Block(Acting(actor, has_line))
+
+
+class Block:
+    """A block in which somebody acts: every request has one, so it is no generator."""
+
+    __slots__ = ("_now", "_token")
+
+    def __init__(self, now: Acting) -> None:
+        self._now = now
+        self._token: Token[Acting | None] | None = None
+
+    def __enter__(self) -> Acting:
+        self._token = _acting.set(self._now)
+        return self._now
+
+    def __exit__(self, *_: object) -> None:
+        if self._token is not None:
+            _acting.reset(self._token)
 
 
 def become(actor: Actor) -> None:

@@ -10,7 +10,6 @@ from scim2_models import NotFoundException, SCIMException
 
 from scim import last_place
 from scim.directories.actor import Actor, become
-from scim.directories.bearer_token import TokenRecord
 from scim.directories.directory import Directory
 from scim.fair_share import FairShare
 from scim.provisioning.answers import error_answer
@@ -28,7 +27,7 @@ from scim.web import WebRequest, WebResponse
 
 _log = logging.getLogger("scim.provisioning")
 _PREFIX = "/scim/v2/"
-_TOKEN_FACTS = ("token_version", "token_last_four")
+_FACTS = ("directory_id", "resource_type", "token_version", "token_last_four")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class ProvisioningEndpoint:
 
     async def answer(self, web: WebRequest) -> WebResponse:
         """Return the answer to a request: never an exception, never a text of a library."""
-        exchange = _Exchange(self.begin_entry("scim_request", web, "directory_id", "resource_type", *_TOKEN_FACTS))
+        exchange = _Exchange(self.begin_entry("scim_request", web, *_FACTS))
         response = await last_place.answered(
             exchange.entry, lambda: self._response(web, exchange), _LAST_WORDS, tells_changes=False
         )
@@ -85,7 +84,12 @@ class ProvisioningEndpoint:
         admission = await self.authenticator.authenticate(directory_id, web.headers.get("authorization"))
         directory = admission.directory
         become(Actor("provider", directory.id, directory.name))
-        entry.facts |= {"directory_id": directory.id, **_token_facts(admission.token)}
+        facts, token = entry.facts, admission.token
+        facts["directory_id"], facts["token_version"], facts["token_last_four"] = (
+            directory.id,
+            token.version,
+            token.last_four,
+        )
         async with self.fair_share.turn(directory.id, entry):
             return await self._worked(web, exchange, directory, base_url, segments)
 
@@ -124,10 +128,6 @@ class _Exchange:
                 Outcome(self.error.directory, self.entry.method, operation, resource_type, status, error=self.error)
             ]
         return []
-
-
-def _token_facts(token: TokenRecord) -> dict[str, str]:
-    return dict(zip(_TOKEN_FACTS, (token.version, token.last_four), strict=True))
 
 
 async def _unknown_path() -> WebResponse:

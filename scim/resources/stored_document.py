@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from scim.resources.identifiers import ResourceName
@@ -30,7 +30,7 @@ class StoredDocument:
     """Of a user: the revision of the mappings under which an event told of it last, as far as mappings go."""
     matching: tuple[str, ...] = ()
     """Of a user: the hashes of attributes and values by which lookup rows lead to it."""
-    kept: Mapping[str, Any] = field(default_factory=dict)
+    kept: Mapping[str, Any] | None = None
     """What its row holds beside: columns of a newer version, which every change leaves as they are."""
 
     def document(self) -> dict[str, Any]:

@@ -81,6 +81,10 @@ def stored_group(row: Row, version: Row) -> StoredDocument:
     return _stored("Group", row, str(version.values["version"]), modified, version.etag)
 
 
+def _unknown(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {column: values[column] for column in values.keys() - _COLUMNS}
+
+
 def _stored(name: ResourceName, row: Row, version: str, modified: str, members_etag: str) -> StoredDocument:
     values = row.values
     return StoredDocument(
@@ -92,5 +96,5 @@ def _stored(name: ResourceName, row: Row, version: str, modified: str, members_e
         last_modified=modified,
         etag=row.etag,
         members_etag=members_etag,
-        kept={column: values[column] for column in values.keys() - _COLUMNS},
+        kept=None if _COLUMNS.issuperset(values) else _unknown(values),
     )

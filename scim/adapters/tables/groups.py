@@ -166,8 +166,9 @@ def _document_part(before: StoredDocument, after: dict[str, Any], operation: Ope
         return None
     removed, added = moved_lookups(keys.lookups("Group", before.id, old), keys.lookups("Group", before.id, after))
     values = document_values(text, operation, created=before.created)
+    values |= {**summary_columns("Group", after), **(before.kept or {})}
     writes = [
-        replace(keys.document(before.id), {**values, **summary_columns("Group", after), **before.kept}, before.etag),
+        replace(keys.document(before.id), values, before.etag),
         *(insert(key, {"id": before.id}) for key in added),
         *(delete(key) for key in removed),
     ]

@@ -155,7 +155,7 @@ async def _rewrite(
     values: dict[str, Value] = {
         **user_values(user.text, user.document(), operation, user.created),
         **mapping_values(revision if events else user.announced, found_by),
-        **user.kept,
+        **(user.kept or {}),
     }
     if not events:
         values |= {"version": user.version, "modified": user.last_modified}

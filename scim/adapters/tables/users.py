@@ -114,7 +114,7 @@ async def replace_user(
         await stored_lookups(partition, before, old), (*_lookups(before.id, after), *keys.matching(found_by, before.id))
     )
     values = user_values(text, after, operation, before.created)
-    values |= {**mapping_values(before.announced, found_by), **before.kept}
+    values |= {**mapping_values(before.announced, found_by), **(before.kept or {})}
     tally = Tally(active=int(is_active(after)) - int(is_active(old)))
     writes = [
         replace(keys.document(before.id), values, before.etag),
