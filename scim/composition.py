@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scim.directories.creation import CreationService
     from scim.directories.deletion import DirectoryDeletion
     from scim.directories.guesses import Guesses
+    from scim.directories.key_revocation import KeyRevocation
     from scim.directories.portal_access_service import PortalAccessService
     from scim.directories.service import DirectoryService
     from scim.directories.service_key_store import ServiceKeys
@@ -172,6 +173,13 @@ class Application(Stores):
         )
 
     @cached_property
+    def key_revocation(self) -> KeyRevocation:
+        """What ends API keys with what they made."""
+        from scim.directories.key_revocation import KeyRevocation
+
+        return KeyRevocation(self.api_keys, self.portal_access, self.directory_store, self.now)
+
+    @cached_property
     def portal_access(self) -> PortalAccessService:
         """What hands out links to the portal, and knows the sessions made with them."""
         from scim.adapters.tables.portal_access import TablePortalAccessStore
@@ -227,6 +235,7 @@ class Application(Stores):
             creations=self.creations,
             tokens=self.tokens,
             keys=self.api_keys,
+            key_revocation=self.key_revocation,
             store_of=self.resources_of,
             deletion=self.deletion,
             standing_of=self.readings.standing_of,

@@ -37,8 +37,9 @@ async def _create(application: Application, options: Namespace) -> Shown:
 
 
 async def _revoke(application: Application, options: Namespace) -> Shown:
-    ended = await application.api_keys.revoke(options.key, cascade=options.cascade)
-    others = {"also_revoked": [key_id for key_id in ended if key_id != options.key]} if options.cascade else {}
+    ended = await application.key_revocation.revoke(options.key, cascade=options.cascade)
+    keys = [key_id for key_id in ended.keys if key_id != options.key]
+    others = {"also_revoked": keys, "links_revoked": list(ended.links)} if options.cascade else {}
     return Shown({"id": options.key, "status": "revoked", **others})
 
 
@@ -62,11 +63,15 @@ COMMANDS = (
     Command(
         "keys",
         "revoke",
-        "revoke an API key, and with --cascade the keys that it made",
+        "revoke an API key, and with --cascade the keys and links that it made",
         _revoke,
         (
             argument("key", metavar="KEY", help="its id, key_…"),
-            argument("--cascade", action="store_true", help="the keys that it made, too, and theirs"),
+            argument(
+                "--cascade",
+                action="store_true",
+                help="the keys that it made, too, theirs, and the links to the portal of all of them",
+            ),
         ),
     ),
 )

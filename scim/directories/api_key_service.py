@@ -191,6 +191,11 @@ class ApiKeyService:
             ended = [*ended, *await self._end(living)]
         return ended
 
+    async def with_descendants(self, key_id: str) -> Sequence[ApiKey]:
+        """Return a key and those that it made, that these made, and so on; ended ones, too."""
+        keys = await self._store.list()
+        return [*(key for key in keys if key.id == key_id), *descendants(key_id, keys)]
+
     async def _end(self, keys: Sequence[ApiKey]) -> Sequence[str]:
         for key in keys:
             now = self._now()

@@ -59,7 +59,10 @@ class NewKey(Body):
 class RevokeQuery(Query):
     """What is revoked along with a key."""
 
-    cascade: bool = Field(default=False, description="Whether to revoke the keys that it made, too, and theirs.")
+    cascade: bool = Field(
+        default=False,
+        description="Whether to revoke what it made, too: keys, theirs, and links to the portal.",
+    )
 
 
 async def create_key(call: Call) -> NewKeyAnswer:
@@ -100,7 +103,7 @@ async def get_key(call: Call) -> KeyAnswer:
 
 async def revoke_key(call: Call) -> None:
     """Revoke a key: refused everywhere within 30 seconds. Also the caller's own, and none that may do more."""
-    await call.services.keys.revoke(call.path["key_id"], ended_by=call.key, cascade=call.query.cascade)
+    await call.services.key_revocation.revoke(call.path["key_id"], ended_by=call.key, cascade=call.query.cascade)
 
 
 def shown(key: ApiKey) -> KeyAnswer:
@@ -140,9 +143,9 @@ OPERATIONS = (
         "DELETE",
         "keys/{key_id}",
         "keys",
-        "Revoke an API key, and with `cascade=true` the keys that it made",
+        "Revoke an API key, and with `cascade=true` the keys and links that it made",
         revoke_key,
-        "3, of one organization 6; with what it made 1 more for each generation and 2 or 5 for each key",
+        "3, of one organization 6; with what it made 1 more for each generation and organization, 2 to 5 for each",
         query=RevokeQuery,
         status=204,
     ),

@@ -15,6 +15,7 @@ from scim.directories.creation import Creation, CreationService
 from scim.directories.deletion import DirectoryDeletion
 from scim.directories.directory import Directory
 from scim.directories.health import Standing
+from scim.directories.key_revocation import KeyRevocation
 from scim.directories.organization import Organization
 from scim.directories.portal_access_service import PortalAccessService
 from scim.directories.service import DirectoryService
@@ -38,6 +39,7 @@ class Services:
     creations: CreationService
     tokens: TokenService
     keys: ApiKeyService
+    key_revocation: KeyRevocation
     deletion: DirectoryDeletion
     store_of: Callable[[Directory], ResourceStore]
     standing_of: Callable[[Directory], Awaitable[Standing]]

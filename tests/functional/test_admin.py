@@ -260,7 +260,7 @@ def test_a_key_is_revoked_with_the_keys_that_it_made(run: Run) -> None:
 
     revoked = run("keys", "revoke", first, "--cascade")
 
-    assert revoked == {"id": first, "status": "revoked", "also_revoked": [second, third]}
+    assert revoked == {"id": first, "status": "revoked", "also_revoked": [second, third], "links_revoked": []}
     listed = {each["id"]: each for each in run("keys", "list")["data"]}
     assert [listed[key]["created_by"] for key in (first, second, third)] == [None, first, second]
     assert all(listed[key]["revoked_at"] for key in (first, second, third))

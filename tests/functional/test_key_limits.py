@@ -20,6 +20,8 @@ from scim.directories.errors import DirectoryStoreUnavailableError
 from scim.directories.key_events import key_event
 from tests.api import ApiClient
 from tests.fakes.memory_table import MemoryTable, fail_at
+from tests.portal import Browser
+from tests.service import Service
 
 SETS = [chosen for size in (1, 2, 3) for chosen in combinations(KEY_SCOPES, size)]
 NOW = datetime.now(UTC)
@@ -234,6 +236,28 @@ async def test_revoking_leaves_what_the_key_made_or_takes_it_along(api: ApiClien
     assert [(await each.get("keys")).status for each in (first, second, third, beside)] == [401, 401, 401, 200]
     for key_id in (first_id, second_id, third_id):
         assert (await api.get(f"keys/{key_id}")).json["revoked_at"] is not None
+
+
+async def test_links_to_the_portal_go_along_with_the_key_that_made_them_and_their_sessions_end(
+    api: ApiClient, service: Service
+) -> None:
+    first_id, first = await child_of(api, api)
+    _, second = await child_of(api, first)
+    organizations = [(await api.post("organizations", {"name": name})).json["id"] for name in ("A", "B")]
+    paths = [f"organizations/{each}/portal-links" for each in organizations]
+    made = [(await maker.post(path, {"max_uses": 5})).json for maker, path in zip((first, second), paths, strict=True)]
+    other = (await api.post(paths[0], {})).json
+    browser = Browser(service.application, service.meter, organization_id=organizations[0])
+    assert (await browser.open(made[0]["url"])).status == 303
+
+    assert (await api.delete(f"keys/{first_id}")).status == 204
+    assert (await browser.get("")).status == 200
+    assert (await api.send("DELETE", f"keys/{first_id}", query={"cascade": "true"})).status == 204
+
+    ended = [(await api.get(f"{path}/{link['id']}")).json for path, link in zip(paths, made, strict=True)]
+    assert all(link["revoked_at"] for link in ended)
+    assert (await api.get(f"{paths[0]}/{other['id']}")).json["revoked_at"] is None
+    assert (await browser.get("")).status == 401
 
 
 async def test_a_cascade_that_breaks_off_anywhere_is_completed_by_the_same_order(api: ApiClient) -> None:
