@@ -13,7 +13,7 @@ import pytest
 from tests.resilience.soak import Soak
 from tests.resilience.soak_worker import KINDS
 
-SECONDS = float(os.environ.get("SCIM_SOAK_SECONDS", "15"))
+SECONDS = float(os.environ.get("SCIM_SOAK_SECONDS", "10"))
 SEED = os.environ.get("SCIM_SOAK_SEED", "")
 """That of an earlier run: each caller then does the same and meets the same faults, as far as races allow."""
 _ROUND_SECONDS = 30.0
