@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -48,13 +48,7 @@ class ChangeEvent:
 
     def as_json(self) -> dict[str, Any]:
         """Return the event as it is stored and sent."""
-        event = event_json(self, self.data)
-        if self.previous_attributes:
-            event |= {
-                "changed": sorted(self.previous_attributes),
-                "previous_attributes": dict(self.previous_attributes),
-            }
-        return event
+        return event_json(self, self.data, self.previous_attributes)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form in which a row keeps it until it has been told."""
@@ -71,9 +65,10 @@ class ChangeEvent:
 
     @classmethod
     def from_json(cls, form: Mapping[str, Any]) -> ChangeEvent:
-        """Return the event of its JSON form in a row."""
-        read = {"timestamp": datetime.fromisoformat(form["timestamp"]), "actor": Actor.from_json(form["actor"])}
-        return cls(**{**form, **read})
+        """Return the event of its JSON form in a row; fields of a newer version are passed over."""
+        known = {each.name: form[each.name] for each in fields(cls) if each.name in form}
+        read = {"timestamp": datetime.fromisoformat(form["timestamp"]), "actor": Actor.from_json(form.get("actor"))}
+        return cls(**{**known, **read})
 
 
 def organization_event(

@@ -48,13 +48,7 @@ class DirectoryEvent:
 
     def as_json(self) -> dict[str, Any]:
         """Return the event as it is sent."""
-        event = event_json(self, self.data)
-        if self.previous_attributes:
-            event |= {
-                "changed": sorted(self.previous_attributes),
-                "previous_attributes": dict(self.previous_attributes),
-            }
-        return event
+        return event_json(self, self.data, self.previous_attributes)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form that the directory's row holds."""
@@ -77,6 +71,6 @@ class DirectoryEvent:
             directory_id,
             datetime.fromisoformat(form["timestamp"]),
             form["data"],
-            form["previous_attributes"],
+            form.get("previous_attributes", {}),
             Actor.from_json(form.get("actor")),
         )

@@ -91,8 +91,14 @@ def _one_word(name: str) -> str:
     return _NO_WORD.sub("_", name)
 
 
-def event_json(event: OrganizationEvent, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event in the form that events of users and groups have, too."""
+def event_json(
+    event: OrganizationEvent, data: Mapping[str, Any], previous: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return an event in the form that events of users and groups have, too.
+
+    :param previous: Of an update: the values before.
+    """
+    changed = {"changed": sorted(previous), "previous_attributes": dict(previous)} if previous else {}
     return {
         "id": f"evt_{event.id}",
         "type": event.type,
@@ -101,6 +107,7 @@ def event_json(event: OrganizationEvent, data: Mapping[str, Any]) -> dict[str, A
         "directory_id": event.directory_id,
         "actor": event.actor.to_json(),
         "data": dict(data),
+        **changed,
     }
 
 

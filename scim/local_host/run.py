@@ -108,7 +108,7 @@ class _LocalRun:
         service = application()
         try:
             await service.prepare_storage()
-            with acting(operator("scim.local_host")):
+            with acting(operator("scim.local_host"), has_line=True):  # what is announced needs no lines beside it
                 opened = await self._open(service)
             if self._uses_core_tools():
                 await self._serve_with_core_tools(opened)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from scim.adapters.tables import keys
 from scim.adapters.tables.table import Row, Value, insert, replace
 from scim.composed_stores import DIRECTORIES_TABLE, LOG_TABLE, RESOURCES_TABLE
+from scim.directories.actor import Actor
+from scim.directories.change_event import ChangeEvent
+from scim.directories.directory_events import DirectoryEvent
 from scim.events.resource_events import RESOURCE_EVENT_TYPES
 from scim.management.registry import OPERATIONS
 from scim.portal.activity_words import _CHANGES
@@ -166,3 +170,12 @@ async def test_what_is_not_known_stays_when_something_else_is_changed() -> None:
 
 def test_every_type_that_a_feed_tells_has_words_in_the_portal() -> None:
     assert {*_CHANGES} == RESOURCE_EVENT_TYPES
+
+
+def test_events_that_wait_in_rows_are_read_with_fields_of_a_newer_version() -> None:
+    actor, moment = Actor("service", "sweep"), datetime(2026, 12, 1, tzinfo=UTC)
+    of_key = ChangeEvent("1", "api_key.revoked", "org_1", "api_key", "key_1", moment, actor, {"api_key": {}})
+    of_directory = DirectoryEvent("2", "directory.updated", "org_1", "dir_1", moment, {"directory": {}})
+
+    assert ChangeEvent.from_json({**of_key.to_json(), "later": "kept"}) == of_key
+    assert DirectoryEvent.from_json({**of_directory.to_json(), "later": "kept"}, "org_1", "dir_1") == of_directory
