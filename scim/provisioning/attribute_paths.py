@@ -25,7 +25,7 @@ from scim.resources.filter import comparisons_in, fault_in_literals
 from scim.resources.request_limits import MAX_PATH_COMPARISONS, cached_when_short, require_short_path
 from scim.resources.schema import ENTERPRISE_URN, Attribute, Extension, ResourceSchema
 
-_EXTENSION_URN = re.compile(r"urn:\S+:\d+(\.\d+)*:(User|Group)", re.IGNORECASE)
+_EXTENSION_URN = re.compile(r"urn:\S+:\d+(\.\d+)*:(User|Group)", re.IGNORECASE | re.ASCII)
 _SELECTION = re.compile(
     r'([^\[\]\s"]{1,200})\[(?!not )(\$?[a-z][a-z0-9$_-]*) eq "([^"\\\x00-\x1f]*)"\](?:\.(\$?[a-z][a-z0-9$_-]*))?',
     re.IGNORECASE | re.ASCII,

@@ -15,7 +15,9 @@ SchemaDocument = dict[str, Any]
 
 _NAME = re.compile(r"(?P<name>[^.\[\]]+)(?P<brackets>\[.*\])?(?:\.(?P<sub>[^.\[\]]+))?", re.DOTALL)
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"')
-_COMPARED = re.compile(r"(?:^\[|[\s(])([a-z$][a-z0-9$_-]*)\s+(?:eq|ne|co|sw|ew|gt|ge|lt|le|pr)\b", re.IGNORECASE)
+_COMPARED = re.compile(
+    r"(?:^\[|[\s(])([a-z$][a-z0-9$_-]*)\s+(?:eq|ne|co|sw|ew|gt|ge|lt|le|pr)\b", re.IGNORECASE | re.ASCII
+)
 
 
 class CustomAttribute(NamedTuple):

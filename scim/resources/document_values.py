@@ -25,7 +25,7 @@ Comparable = str | bool | int | float | datetime | bytes | Mapping[str, Any]
 
 _URN = r"urn:[a-z0-9][a-z0-9._-]*(?::[a-z0-9][a-z0-9._-]*)+"
 _NAME = r"\$?[a-z][a-z0-9$_-]*"
-_ATTRIBUTE_PATH = re.compile(rf"(?:({_URN}):)?({_NAME})(?:\.({_NAME}))?", re.IGNORECASE)
+_ATTRIBUTE_PATH = re.compile(rf"(?:({_URN}):)?({_NAME})(?:\.({_NAME}))?", re.IGNORECASE | re.ASCII)
 _LONGEST_QUOTE = 80
 
 

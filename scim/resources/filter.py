@@ -46,7 +46,7 @@ Predicate = Callable[[Document], bool]
 Resolve = Callable[[AttrPath], ResolvedAttribute | None]
 
 _LITERAL = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)  # takes the rest where a quote is missing, to stay linear
-_CONJUNCTION = re.compile(r"(?<![a-z0-9$_.:-])(?:and|or)(?![a-z0-9$_-])", re.IGNORECASE)
+_CONJUNCTION = re.compile(r"(?<![a-z0-9$_.:-])(?:and|or)(?![a-z0-9$_-])", re.IGNORECASE | re.ASCII)
 _LONG_NAME = re.compile(rf"[^\s()\[\]]{{{MAX_NAME_LENGTH + 1}}}")
 _EQUALITY = re.compile(r'([A-Za-z]{6,1000}) eq "([^"\\\x00-\x1f]{0,1000})"')  # no keyword has six letters
 _EXAMPLE = 'userName eq "anna@example.com"'

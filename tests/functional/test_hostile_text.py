@@ -133,6 +133,21 @@ async def test_half_of_a_surrogate_pair_in_a_search_is_refused(scim: ScimClient,
         assert (await scim.post("/.search", {"schemas": [SEARCH_URN], name: value})).status == 400
 
 
+@pytest.mark.parametrize("letter", ["\u0130", "\u0131", "\u017f", "\u212a"])
+@pytest.mark.parametrize("name", ["{}", "name.{}", "urn:example:{}:title", "$ref{}"])
+async def test_a_letter_that_only_folds_to_one_of_ascii_makes_no_attribute_name(
+    scim: ScimClient, letter: str, name: str
+) -> None:
+    path = name.format(letter)
+    paged = {"sortBy": path}, {"attributes": path}, {"excludedAttributes": path}, {"filter": f'{path} eq "x"'}
+
+    assert [(await scim.get("/Users", each)).status for each in paged] == [400] * len(paged)
+    created = await scim.new_user("anna")
+    operation = {"op": "add", "path": path, "value": "x"}
+    assert (await scim.patch(f"/Users/{created['id']}", operation)).status in (200, 204, 400)
+    assert (await scim.post("/Users", user("ben", **{path: "x"}))).status in (201, 400)
+
+
 URLS = {
     "bytes that are not UTF-8 in the path": (f"{ORIGIN}/PATH/%FF", 400),
     "what a host puts in their place": (f"{ORIGIN}/PATH/%EF%BF%BD", 400),
