@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from scim.directories.actor import acting
 from scim.request_log import LogEntry
@@ -42,7 +41,7 @@ async def answered(
                 entry.facts |= now.facts()
             _finish(entry, status, scope.requests)
     headers = {"Cache-Control": "no-store", **response.headers, "request-id": entry.correlation_id}
-    return replace(response, headers=headers)
+    return WebResponse(response.status, response.body, headers, response.content_type)
 
 
 def _finish(entry: LogEntry, status: int, storage_requests: int) -> None:

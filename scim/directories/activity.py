@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
@@ -43,7 +43,7 @@ class Load:
     def plus(self, moment: datetime, *, failed: bool) -> Load:
         """Return the load with one more request."""
         first, last = min(self.first, moment), max(self.last, moment)
-        return replace(self, first=first, last=last, requests=self.requests + 1, failures=self.failures + failed)
+        return Load(self.window, first, last, self.requests + 1, self.failures + failed)
 
 
 @dataclass(frozen=True, slots=True)
