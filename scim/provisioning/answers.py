@@ -59,14 +59,11 @@ def _reference_text(member: Member, base_url: str, attribute: str) -> str:
 
 
 def _meta_text(stored: StoredDocument, base_url: str) -> str:
-    return json_text(
-        {
-            "resourceType": stored.name,
-            "created": stored.created,
-            "lastModified": stored.last_modified,
-            "location": location(base_url, stored.id),
-            "version": version_tag(stored.version),
-        }
+    """Return the value of meta; texts one by one take less time than an object."""
+    return (
+        f'{{"resourceType":"{stored.name}","created":{json_text(stored.created)},'
+        f'"lastModified":{json_text(stored.last_modified)},"location":{json_text(location(base_url, stored.id))},'
+        f'"version":{json_text(version_tag(stored.version))}}}'
     )
 
 
