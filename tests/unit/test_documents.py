@@ -222,3 +222,8 @@ def known_tests() -> set[str]:
     """Return the names of all test functions, and of the files they are in."""
     functions = {name for defined in definitions().values() for name in defined if TEST_NAME.fullmatch(name)}
     return functions | {path.stem for path in (PROJECT / "tests").rglob("test_*.py")}
+
+
+@every_document
+def test_no_mark_of_a_merge_is_left_in_a_document(each: Document) -> None:
+    assert not re.findall(r"^(?:<{7} |={7}$|>{7} ).*", each.text, flags=re.MULTILINE)
