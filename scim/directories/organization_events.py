@@ -113,5 +113,4 @@ def event_json(
 
 def event_time(moment: datetime) -> str:
     """Return a time as events have it: in UTC, with milliseconds."""
-    utc = moment.astimezone(UTC)
-    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from scim.directories.organization_events import event_time
 from scim.management.models import Answer, ListQuery, Page, Query, Time
 from scim.management.operation import Call, Operation
 from scim.management.problems import FieldError, invalid, not_found
@@ -121,7 +122,7 @@ async def _users_of_group(call: Call, *, is_narrowed: bool) -> UserList:
     ids = [member.id for member in members if resource_name_of(member.id) == "User"]
     found = [user for user in await asyncio.gather(*(call.store.read("User", each) for each in ids)) if user]
     if query.updated_after is not None:
-        found = [user for user in found if user.last_modified > _moment(query.updated_after)]
+        found = [user for user in found if user.last_modified > event_time(query.updated_after)]
     return UserList(data=await _answers(call, found), list_metadata=call.metadata(last))
 
 
@@ -130,11 +131,6 @@ async def _answers(call: Call, users: Sequence[StoredDocument]) -> list[UserAnsw
         lambda: [UserAnswer(**user_profile(call.directory, user, raw=call.query.raw)) for user in users],
         is_heavy=is_heavy_to_show(call.directory, users),
     )
-
-
-def _moment(time: datetime) -> str:
-    """Return a time as documents have it, to the millisecond."""
-    return f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
 
 
 async def get_user(call: Call) -> UserAnswer:
@@ -162,7 +158,7 @@ async def search(
     after = call.start(lambda position: resource_name_of(position) == schema.name)
     terms = [f"{path} eq {json.dumps(value, ensure_ascii=False)}" for path, value in wanted.items() if value]
     if updated_after is not None:
-        terms.append(f'meta.lastModified gt "{_moment(updated_after)}"')
+        terms.append(f'meta.lastModified gt "{event_time(updated_after)}"')
     text = " and ".join(terms)
     position = {"d": "next", "k": None, "i": after} if after else None
     return await call.store.search(

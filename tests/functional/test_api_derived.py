@@ -130,11 +130,13 @@ async def test_users_are_found_by_the_time_of_their_last_change(api: ApiClient, 
     found = await api.all_pages(place(scim, "users"), 1, updated_after=before)
     both = await api.get(place(scim, "users"), {"updated_after": before, "username": "user00001"})
     offset = await api.get(place(scim, "users"), {"updated_after": "2020-01-01T00:00:00+02:00"})
+    long_ago = await api.get(place(scim, "users"), {"updated_after": "0390-01-30T00:45:49.213558Z"})
 
     assert [user["id"] for user in found] == [first]
     assert both.json["data"] == []
     assert len(offset.json["data"]) == 2
     assert offset.storage_requests == 2
+    assert len(long_ago.json["data"]) == len(offset.json["data"]) > 0
     assert (await api.get(place(scim, "users"), {"updated_after": "yesterday"})).status == 422
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from scim.adapters.tables.document_rows import joined_text
 from scim.adapters.tables.table import Row
+from scim.directories.organization_events import event_time
 
 GAP: Final = "feed.gap"
 """The type of the event that stands where one cannot be read."""
@@ -80,5 +81,5 @@ def _time_of(row: Row) -> str:
             moment = datetime.fromisoformat(text).astimezone(UTC)
         except ValueError:
             continue
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+        return event_time(moment)
     return "1970-01-01T00:00:00.000Z"
