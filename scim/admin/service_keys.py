@@ -8,6 +8,7 @@ from scim.admin.command import Command, argument
 from scim.admin.result import Listed
 from scim.composition import Application
 from scim.directories.service_keys import KeyRing
+from scim.directories.times import utc_text
 
 _COLUMNS = ("number", "state", "made_at", "signs_from", "checks_until")
 
@@ -26,9 +27,9 @@ def _listed(application: Application, ring: KeyRing) -> Listed:
         {
             "number": key.number,
             "state": ring.state_of(key, now),
-            "made_at": key.made.isoformat(),
-            "signs_from": key.signs_from.isoformat(),
-            "checks_until": key.checks_until and key.checks_until.isoformat(),
+            "made_at": utc_text(key.made),
+            "signs_from": utc_text(key.signs_from),
+            "checks_until": key.checks_until and utc_text(key.checks_until),
         }
         for key in ring.keys
     ]

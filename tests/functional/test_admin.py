@@ -435,6 +435,7 @@ def test_service_keys_are_listed_and_rotated_and_never_shown(run: Run, refused: 
     assert [(each["number"], each["state"]) for each in second] == [(1, "signing"), (2, "next")]
     assert listed == second
     assert all(each.keys() == {"number", "state", "made_at", "signs_from", "checks_until"} for each in listed)
+    assert all(each["made_at"].endswith("Z") and each["signs_from"].endswith("Z") for each in listed)
     run("service-keys", "rotate")
     assert refused("service-keys", "rotate").startswith("there are as many service keys as there may be")
     assert [each["state"] for each in run("service-keys", "rotate", "--at-once")["data"]] == ["signing"]
