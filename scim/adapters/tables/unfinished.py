@@ -90,8 +90,9 @@ async def _take(partition: Partition, row: Row) -> bool:
     if row.values["kind"] == STAGING:
         try:
             await partition.commit([merge(row.key, {"kind": CLEARING}, row.etag)])
-        except TransactionRefusedError:
-            return False
+        except TransactionRefusedError:  # Perhaps by our own write, whose answer was lost.
+            mark = await partition.read(row.key, select=("kind",))
+            return mark is not None and mark.values["kind"] == CLEARING
     return True
 
 
