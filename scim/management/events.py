@@ -9,7 +9,7 @@ from pydantic import Field
 from scim.events.feed import FeedCursor
 from scim.events.organization_feed import OrganizationCursor
 from scim.events.rendering import rendered_event
-from scim.management.models import Answer, ListQuery
+from scim.management.models import CURSOR_FORM, Answer, ListQuery
 from scim.management.operation import Call, Operation
 
 
@@ -67,7 +67,9 @@ class EventAnswer(Answer):
 class EventQuery(ListQuery):
     """Which page of events of several feeds."""
 
-    after: str = Field("", max_length=6000, description="The `cursor` of the page before.")
+    after: str = Field(
+        "", max_length=6000, description="The `cursor` of the page before.", json_schema_extra=CURSOR_FORM
+    )
 
 
 class EventList(Answer):

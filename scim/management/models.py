@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 MAX_LIMIT, DEFAULT_LIMIT = 100, 20
 MAX_CURSOR_LENGTH = 1000
+CURSOR_FORM: Final[dict[str, Any]] = {"pattern": "^[0-9A-Za-z_-]*$"}
+"""Of what a cursor is made, for the document; anything else is refused in words of our own."""
 
 Item = TypeVar("Item")
 
@@ -54,7 +56,10 @@ class ListQuery(Query):
 
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many entries to return at most.")
     after: str = Field(
-        "", max_length=MAX_CURSOR_LENGTH, description="The cursor `list_metadata.after` of the page before."
+        "",
+        max_length=MAX_CURSOR_LENGTH,
+        description="The cursor `list_metadata.after` of the page before.",
+        json_schema_extra=CURSOR_FORM,
     )
 
 
