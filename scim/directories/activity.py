@@ -21,7 +21,6 @@ Signal = Literal[
 ]
 """A step of the setup, as the requests of the identity provider show it; ``user_email``: a user came with an e-mail."""
 
-WINDOW = timedelta(minutes=10)
 LOOK_BACK = timedelta(hours=1)
 """How far back health and cycles look."""
 LOADS_KEPT = timedelta(hours=3)

@@ -21,8 +21,6 @@ from scim.resources.values import parse_datetime, read_value
 Document = Mapping[str, Any]
 """A resource as JSON: canonical attribute names, extension values under their URN."""
 
-Comparable = str | bool | int | float | datetime | bytes | Mapping[str, Any]
-
 _URN = r"urn:[a-z0-9][a-z0-9._-]*(?::[a-z0-9][a-z0-9._-]*)+"
 _NAME = r"\$?[a-z][a-z0-9$_-]*"
 _ATTRIBUTE_PATH = re.compile(rf"(?:({_URN}):)?({_NAME})(?:\.({_NAME}))?", re.IGNORECASE | re.ASCII)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from scim.adapters.tables.directory_races import outages, read_rows
+from scim.adapters.tables.directory_races import commit_any_state, outages, read_rows
 from scim.adapters.tables.table import (
     Row,
     RowChangedError,
@@ -175,11 +175,9 @@ class TableApiKeyStore:
     async def _merge(self, key_id: str, values: Mapping[str, Value]) -> bool:
         with outages():
             try:
-                await self._table.commit(PARTITION, [merge(_row_key(key_id), values)])
+                await commit_any_state(self._table, PARTITION, [merge(_row_key(key_id), values)])
             except RowMissingError:
                 return False
-            except RowChangedError:  # two unconditional merges met
-                await self._table.commit(PARTITION, [merge(_row_key(key_id), values)])
         return True
 
 
